@@ -1,0 +1,230 @@
+"""The command line: ``ocop serve``, ``demo``, ``migrate``, ``rebuild``, ``projections``, ``tokens``, ``project``."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Annotated
+
+import psycopg
+import structlog
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api.app import create_app
+from api.demonstration.actors import demonstration_actors
+from api.demonstration.loader import load_demonstration
+from api.security import Tokens, make_tokens, read_holders
+from application.database import CannotMigrate, EmbeddedPostgres, migrate, service_conninfo
+from application.logs import configure_logs
+from application.settings import Settings
+from application.store import Journal
+from domain.law.book import law_book
+from domain.values import ROLE_NAMES
+from projections.catalogue import read_models
+from projections.engine import Projector
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
+console = Console(stderr=True)
+log = structlog.get_logger(__name__)
+
+
+def _prepare(settings: Settings) -> tuple[str, EmbeddedPostgres | None]:
+    """Database URL of a running, migrated database, and the embedded server if it is ours to keep up."""
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
+    url = settings.database_url or (embedded.start() if embedded else "")
+    try:
+        migrate(settings.owner_database_url or url)
+    except (CannotMigrate, psycopg.OperationalError) as error:
+        console.print(f"[red]Cannot prepare the database: {type(error).__name__}: {error}[/red]")
+        raise typer.Exit(1) from None
+    projector = _projector(url)
+    with projector.connect() as connection:
+        projector.ensure_tables(connection)
+    return url, embedded
+
+
+def _projector(url: str) -> Projector:
+    return Projector(url, Journal(url), read_models(law_book()))
+
+
+@cli.command()
+def serve(
+    demo: Annotated[bool, typer.Option(help="Load the demonstration when the database is empty.")] = False,
+    projector: Annotated[bool, typer.Option(help="Run the projector beside the service.")] = True,
+) -> None:
+    """Start the service: database, migrations, tokens, projector, HTTP."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    began = time.perf_counter()
+    url, embedded = _prepare(settings)
+    make_tokens(settings.tokens, demonstration_actors())
+    tokens = Tokens.read(settings.tokens)
+    stopping = threading.Event()
+    if embedded is not None:
+        threading.Thread(target=_keep_up, args=(embedded, url, stopping), daemon=True).start()
+    if projector:
+        threading.Thread(target=_keep_projecting, args=(url, stopping), daemon=True).start()
+    address = f"http://{settings.host}:{settings.port}"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(url, tokens),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+        )
+    )
+
+    def announce() -> None:
+        while not server.started:
+            if stopping.wait(0.05):
+                return
+        console.print(f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)")
+        if demo:
+            try:
+                load_demonstration(address, settings.tokens, console)
+            except Exception:
+                log.exception("demonstration-failed")
+            _print_tokens(settings)
+
+    threading.Thread(target=announce, daemon=True).start()
+    try:
+        server.run()
+    finally:
+        stopping.set()
+
+
+def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:
+    """Start the embedded server again when it was killed."""
+    while not stopping.wait(1.0):
+        try:
+            psycopg.connect(service_conninfo(url), autocommit=True).close()
+        except psycopg.OperationalError:
+            log.warning("embedded-postgres-restarts")
+            embedded.start()
+
+
+def _keep_projecting(url: str, stopping: threading.Event) -> None:
+    """Run the projector in a process of its own, again when it ends."""
+    while not stopping.is_set():
+        child = subprocess.Popen(  # noqa: S603 our own module, no shell
+            [sys.executable, "-m", "api.cli", "project"], env={**os.environ, "OCOP_DATABASE_URL": url}
+        )
+        while child.poll() is None:
+            if stopping.wait(0.2):
+                child.terminate()
+                child.wait(10)
+                return
+        log.warning("projector-ended", status=child.returncode)
+        stopping.wait(0.5)
+
+
+@cli.command()
+def project() -> None:
+    """Run the projector alone, until stopped or until the service that started it is gone."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    stop, parent = threading.Event(), os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            if os.getppid() != parent:
+                stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    url = settings.database_url or _prepare(settings)[0]
+    _projector(url).run(stop)
+
+
+@cli.command()
+def demo(address: Annotated[str, typer.Option(help="A running service.")] = "http://127.0.0.1:8000") -> None:
+    """Load the demonstration into a running, empty service through its public API."""
+    settings = Settings.from_environment()
+    load_demonstration(address, settings.tokens, console)
+
+
+@cli.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the service's schema; with OCOP_OWNER_DATABASE_URL for the owner's login."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    _prepare(settings)
+    console.print("The database is up to date.")
+
+
+@cli.command()
+def rebuild(names: Annotated[list[str] | None, typer.Argument(help="Read models; default: all.")] = None) -> None:
+    """Rebuild read models beside the old ones, compare, switch; reads go on meanwhile."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    url, _ = _prepare(settings)
+    known = [model.name for model in read_models(law_book())]
+    wanted = names or known
+    for name in wanted:
+        if name not in known:
+            console.print(f"[red]There is no read model {name}; there are: {', '.join(known)}[/red]")
+            raise typer.Exit(2)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("facts", total=None)
+        same = _projector(url).rebuild(
+            wanted, lambda done, head: progress.update(task, completed=done, total=head)
+        )
+    for name, equal in same.items():
+        console.print(f"{name}: {'the same rows as before' if equal else 'rows differ from before'}")
+
+
+@cli.command("projections")
+def projections_command(
+    retry: Annotated[bool, typer.Option(help="Try parked facts again.")] = False,
+) -> None:
+    """How far each read model has come, and what is parked."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    url, _ = _prepare(settings)
+    projector = _projector(url)
+    if retry:
+        taken, left = projector.retry_parked()
+        console.print(f"{taken} taken, {left} still parked")
+    head = Journal(url).head()
+    table = Table("read model", "table", "position", "lag", "parked")
+    for s in projector.standings():
+        table.add_row(s.name, s.table, str(s.position), str(max(head - s.position, 0)), str(s.parked))
+    Console().print(table)
+
+
+@cli.command("tokens")
+def tokens_command(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print the bearer tokens of this installation (they stand in a file of mode 600)."""
+    settings = Settings.from_environment()
+    make_tokens(settings.tokens, demonstration_actors())
+    if as_json:
+        print(json.dumps([h.model_dump(mode="json") for h in read_holders(settings.tokens)], ensure_ascii=False))
+    else:
+        _print_tokens(settings)
+
+
+def _print_tokens(settings: Settings) -> None:
+    table = Table("person", "role", "area", "token", title="Demonstration tokens / Mã truy cập minh hoạ")
+    for holder in read_holders(settings.tokens):
+        a = holder.actor
+        table.add_row(a.person, ROLE_NAMES[a.role][0], a.area, holder.token)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,48 @@
+"""Who acts in the demonstration: offices and roles, no persons' names."""
+
+from domain.law.areas import area_name
+from domain.values import Actor, Role
+
+PROVINCE = "25"
+COMMUNES = ("04831", "04873", "04876", "04891")
+PRODUCERS: dict[str, tuple[str, str]] = {
+    # registration (illustrative) → (producer, commune)
+    "HKD-TOANSON": ("Một hộ kinh doanh xóm Cha, Toàn Sơn", "04831"),
+    "HTX-DAGIANG": ("HTX Đà Giang Eco", "04831"),
+    "HTX-BIGFARM": ("HTX dược liệu BIGFARM", "04873"),
+    "THT-XOMSUNG": ("Tổ hợp tác xóm Sưng", "04876"),
+    "HTX-TAMCUONG": ("HTX Tâm Cương Tân Minh", "04876"),
+}
+
+
+def demonstration_actors() -> list[Actor]:
+    """Everybody the demonstration needs, and a reader of each kind."""
+    actors: list[Actor] = []
+    for code in COMMUNES:
+        name = area_name(code)
+        office = f"UBND {name[0].lower()}{name[1:]}"
+        actors += [
+            Actor(person=f"Cán bộ OCOP {office.removeprefix('UBND ')}", office=office, role=Role.COMMUNE_OFFICER, area=code),
+            Actor(person=f"Chủ tịch {office}", office=office, role=Role.COMMUNE_CHAIR, area=code),
+        ]
+    for registration, (name, code) in PRODUCERS.items():
+        actors.append(
+            Actor(person=name, office=name, role=Role.PRODUCER, area=code, producer=registration)
+        )
+    province = f"UBND tỉnh {area_name(PROVINCE)}"
+    council = f"Hội đồng OCOP tỉnh {area_name(PROVINCE)}"
+    body = f"Văn phòng điều phối nông thôn mới tỉnh {area_name(PROVINCE)}"
+    actors += [
+        Actor(person="Cán bộ OCOP cấp tỉnh", office=body, role=Role.PROVINCE_OFFICER, area=PROVINCE),
+        Actor(person="Tổ trưởng tổ tư vấn", office=f"Tổ tư vấn OCOP {area_name(PROVINCE)}", role=Role.ADVISORY_TEAM, area=PROVINCE),
+        *(
+            Actor(person=f"Thành viên hội đồng {n}", office=council, role=Role.COUNCIL_MEMBER, area=PROVINCE)
+            for n in (1, 2, 3)
+        ),
+        Actor(person="Thư ký hội đồng", office=council, role=Role.COUNCIL_SECRETARY, area=PROVINCE),
+        Actor(person="Chủ tịch UBND tỉnh", office=province, role=Role.PROVINCE_CHAIR, area=PROVINCE),
+        Actor(person="Giám sát chương trình", office=body, role=Role.SUPERVISOR, area=PROVINCE),
+        Actor(person="Thanh tra tỉnh", office="Thanh tra tỉnh", role=Role.INSPECTOR, area=PROVINCE),
+        Actor(person="Hệ thống kết nối", office="Sàn thương mại điện tử", role=Role.INTEGRATOR, area="VN"),
+    ]
+    return actors

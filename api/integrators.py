@@ -1,0 +1,78 @@
+"""Integrators: the ordered feed of facts, and the certificates."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+
+from api.problems import Problem
+from api.supervisors import Caller, Text, fresh, today
+from application.store import Journal
+from domain.law.areas import covers
+from domain.product.facts import CATALOGUE
+from domain.values import Role
+from fastapi import Depends
+from projections.certificates import find_certificates
+from projections.scope import Scope
+
+router = APIRouter(prefix="/v1", tags=["integrators"])
+
+FEED_ROLES = frozenset({Role.INTEGRATOR, Role.INSPECTOR, Role.SUPERVISOR, Role.PROVINCE_OFFICER})
+
+
+@router.get("/events")
+async def events(
+    request: Request,
+    actor: Caller,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    types: Text | None = None,
+) -> dict[str, Any]:
+    """Facts in the order they became visible, after a position, within your area.
+
+    ``types``: stored names, separated by commas. Ask again with ``next``; positions have holes, no
+    fact ever appears before ``next`` later. An empty page means that you have everything.
+    """
+    if actor.role not in FEED_ROLES:
+        raise Problem("role-not-allowed", "Vai trò của bạn không đọc luồng sự kiện.", "Your role may not read the feed.")
+    wanted = [name for name in (types or "").split(",") if name]
+    for name in wanted:
+        if name not in CATALOGUE:
+            raise Problem(
+                "bad-request",
+                "Không có loại sự kiện này.",
+                "There is no such type of fact.",
+                hint_vi=f"Loại: {', '.join(CATALOGUE)}.",
+                hint_en=f"Types: {', '.join(CATALOGUE)}.",
+                errors=[{"field": "types", "detail": "không có loại này", "detail_en": "no such type"}],
+            )
+    journal: Journal = request.app.state.journal
+    page = await to_thread.run_sync(journal.page, after, limit)
+    shown = [
+        {
+            "position": r.position,
+            "product_id": r.originator_id,
+            "version": r.originator_version,
+            "type": r.fact.stored_name,
+            **r.envelope.model_dump(mode="json", exclude={"data"}),
+            "data": r.fact.model_dump(mode="json"),
+        }
+        for r in page
+        if (not wanted or r.fact.stored_name in wanted) and covers(actor.area, r.envelope.commune)
+    ]
+    return {"events": shown, "next": page[-1].position if page else after, "more": len(page) == limit}
+
+
+@router.get("/certificates", dependencies=[Depends(fresh)])
+async def certificates(
+    request: Request,
+    actor: Caller,
+    stars: Annotated[int | None, Query(ge=3, le=5)] = None,
+    valid: bool | None = None,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """Certificates in your area, in the order they were given; status by today's date."""
+    async with request.app.state.pool.connection() as connection:
+        rows = await find_certificates(connection, Scope.of(actor), stars, valid, today(request), after, limit)
+    return {"certificates": rows, "next": rows[-1]["position"] if rows else after}

@@ -1,0 +1,42 @@
+"""One canonical log line a request: what was asked, the answer, how long it took."""
+
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger("request")
+
+
+class CanonicalLog:
+    """Outermost layer: gives each request an id, answers it in X-Request-Id, logs one line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log it when it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id, began, status = uuid4().hex, time.perf_counter(), 500
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            log.info(
+                "request",
+                id=request_id,
+                method=scope["method"],
+                path=scope["path"][:200],
+                status=status,
+                ms=round((time.perf_counter() - began) * 1000, 2),
+            )

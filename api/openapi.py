@@ -1,0 +1,143 @@
+"""The OpenAPI document: each command with its own path, schema and example; problems everywhere."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.examples import EXAMPLES
+from domain.product.decide import COMMANDS
+from domain.values import STEP_NAMES
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string", "description": "Vietnamese"},
+        "title_en": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "Vietnamese"},
+        "detail_en": {"type": "string"},
+        "hint": {"type": "string"},
+        "hint_en": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "field": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "detail_en": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+ANSWER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["product_id", "version", "position", "facts", "repeated"],
+    "properties": {
+        "product_id": {"type": "string", "format": "uuid"},
+        "version": {"type": "integer"},
+        "position": {"type": "integer"},
+        "facts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "fact": {"type": "string"},
+                    "version": {"type": "integer"},
+                    "position": {"type": "integer"},
+                },
+            },
+        },
+        "repeated": {"type": "boolean"},
+    },
+}
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _problems(*statuses: int) -> dict[str, Any]:
+    return {str(s): {"description": "Problem document (RFC 9457)", "content": _PROBLEM} for s in statuses}
+
+
+_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "maxLength": 200, "pattern": "^[!-~]+$"},
+        "description": "Repeat with the same key to get the first answer again.",
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string", "pattern": '^"[0-9]{1,15}"$'},
+        "description": "ETag of the product you decided on; 412 when somebody acted since.",
+    },
+]
+
+
+def describe(app: FastAPI) -> None:
+    """Make the app serve our document."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, routes=app.routes, description=__doc__)
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"Problem": PROBLEM_SCHEMA, "Answer": ANSWER_SCHEMA}
+    found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            public = path.startswith(("/health", "/metrics", "/v1/problems", "/v1/commands"))
+            operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
+            if not public:
+                operation["security"] = [{"token": []}]
+    for name in COMMANDS:
+        path = "/v1/products" if name == "identify-product" else f"/v1/products/{{product_id}}/commands/{name}"
+        found["paths"].setdefault(path, {})["post"] = _operation(name, schemas)
+    return found
+
+
+def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
+    kind = COMMANDS[name]
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schema.pop("$defs", {})
+    schemas[kind.__name__] = schema
+    opening = name == "identify-product"
+    answer = {
+        "description": "Stored (or nothing changed)",
+        "headers": {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
+    }
+    product = {"name": "product_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {
+        "tags": [f"{int(kind.step)} {STEP_NAMES[kind.step][1]}" if kind.step else "anywhere"],
+        "operationId": name,
+        "summary": f"{kind.vi} / {kind.en}",
+        "description": kind.__doc__ or "",
+        "security": [{"token": []}],
+        "parameters": _HEADERS if opening else [product, *_HEADERS],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": f"#/components/schemas/{kind.__name__}"},
+                    "example": EXAMPLES[name],
+                }
+            },
+        },
+        "responses": {
+            "201" if opening else "200": answer,
+            **_problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
+        },
+    }

@@ -1,0 +1,67 @@
+"""Operators: is it alive, is it ready, how far behind; and what each problem type means."""
+
+from typing import Any
+
+import psycopg
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+
+from api.problems import PROBLEMS, Problem
+
+router = APIRouter(tags=["operations"])
+
+LAG = Gauge("ocop_read_model_lag_positions", "Positions a read model is behind the journal", ["model"])
+PARKED = Gauge("ocop_read_model_parked_facts", "Facts a read model could not take", ["model"])
+WAITING = Gauge("ocop_commands_waiting", "Commands waiting for the writer")
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/health/ready")
+async def ready(request: Request) -> dict[str, Any]:
+    """The database answers; how far each read model has come; facts that are parked."""
+    try:
+        head = await to_thread.run_sync(request.app.state.journal.head)
+        models = await to_thread.run_sync(request.app.state.projector.standings)
+    except (psycopg.Error, OSError, Exception) as error:
+        raise Problem(
+            "not-ready",
+            "Cơ sở dữ liệu chưa trả lời.",
+            "The database does not answer.",
+            hint_vi="Thử lại sau giây lát.",
+            hint_en="Try again in a moment.",
+        ) from error
+    return {
+        "status": "degraded" if any(m.parked for m in models) else "ready",
+        "position": head,
+        "read_models": [
+            {"name": m.name, "position": m.position, "lag": max(head - m.position, 0), "parked": m.parked}
+            for m in models
+        ],
+    }
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    standing = await ready(request)
+    for model in standing["read_models"]:
+        LAG.labels(model["name"]).set(model["lag"])
+        PARKED.labels(model["name"]).set(model["parked"])
+    WAITING.set(request.app.state.writer.depth)
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/v1/problems/{code}")
+async def problem_type(code: str) -> dict[str, Any]:
+    """What a problem type means (the address in a problem's `type`)."""
+    if code not in PROBLEMS:
+        raise Problem("not-found", "Không có loại lỗi này.", "There is no such problem type.")
+    status, vi, en = PROBLEMS[code]
+    return {"type": f"/v1/problems/{code}", "status": status, "title": vi, "title_en": en}

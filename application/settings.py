@@ -1,0 +1,41 @@
+"""Settings from the environment, each with a sentence; no other module reads ``os.environ``."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one process of the service runs.
+
+    ``database_url``: PostgreSQL 15 or later (OCOP_DATABASE_URL); None means the embedded one.
+    ``owner_database_url``: login that may migrate (OCOP_OWNER_DATABASE_URL; default: the same).
+    ``var``: folder of the embedded database and the token file (OCOP_VAR, default ./var).
+    ``tokens``: file of bearer tokens (OCOP_TOKENS, default <var>/tokens.json).
+    ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
+    ``log_format``: "json" or "text" (OCOP_LOG; default: text on a terminal).
+    """
+
+    var: Path
+    tokens: Path
+    database_url: str | None = None
+    owner_database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    log_format: str | None = None
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read OCOP_* variables; an empty one counts as absent."""
+        var = Path(env.get("OCOP_VAR") or "var").absolute()
+        return cls(
+            var=var,
+            tokens=Path(env.get("OCOP_TOKENS") or var / "tokens.json").absolute(),
+            database_url=env.get("OCOP_DATABASE_URL") or None,
+            owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
+            host=env.get("OCOP_HOST") or "127.0.0.1",
+            port=int(env.get("OCOP_PORT") or 8000),
+            log_format=env.get("OCOP_LOG") or None,
+        )

@@ -1,0 +1,239 @@
+"""The event store: the eventsourcing library's Application over PostgreSQL, with our stored names.
+
+Everything the library is used for is here and in ``projections/engine.py``. The recorder appends
+through one database function, so facts, idempotency rows and claims are one transaction and one
+round trip; see ``migrations/0001_journal.sql``.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID
+
+import psycopg
+from eventsourcing.application import Application
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    JSONTranscoder,
+    Mapper,
+    Notification,
+    StoredEvent,
+    Transcoder,
+)
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
+from eventsourcing.utils import Environment, EnvType
+from psycopg.conninfo import conninfo_to_dict
+
+from application.database import service_conninfo
+from application.recorded import Recorded, from_bytes, to_bytes
+
+APPEND = (
+    "SELECT ocop.append(%b::uuid[], %b::int8[], %b::text[], %b::bytea[],"
+    " %b::uuid[], %b::bytea[], %b::uuid[], %b::int8[], %b::int8[], %b::bytea[], %b::uuid[], %b::bytea[])"
+)
+SELECT_STREAMS = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE originator_id = ANY(%b) AND notification_id <= %b ORDER BY originator_id, originator_version"
+)
+SELECT_PAGE = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE notification_id > %b AND notification_id <= %b ORDER BY notification_id LIMIT %b"
+)
+SELECT_COMMAND = "SELECT digest, product_id, from_version, to_version FROM ocop.commands WHERE command_id = %s"
+LATEST = 2**62
+
+
+class FactMapper(Mapper[UUID]):
+    """Between recorded facts and stored rows; stored names and versions are our own."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """Row of a recorded fact."""
+        recorded = cast("Recorded", domain_event)
+        name, state = to_bytes(recorded)
+        return StoredEvent(recorded.originator_id, recorded.originator_version, name, state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        """Recorded fact of a row, with its position where the row has one."""
+        position = stored_event.id if isinstance(stored_event, Notification) else 0
+        return Recorded(
+            cast("UUID", stored_event.originator_id),
+            stored_event.originator_version,
+            from_bytes(stored_event.topic, stored_event.state),
+            position,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """What is remembered of a command under its id: the answer to every retry."""
+
+    command_id: UUID
+    digest: bytes
+    product_id: UUID
+    from_version: int
+    to_version: int
+
+
+@dataclass(slots=True)
+class Beside:
+    """What is written in the same transaction as the facts."""
+
+    commands: list[CommandRow] = field(default_factory=list)
+    claims: list[tuple[bytes, UUID]] = field(default_factory=list)
+    released: list[bytes] = field(default_factory=list)
+
+
+class Conflict(Exception):
+    """The append was refused as a whole, nothing was stored. ``what``: "version", "command" or "claim"."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+_CONSTRAINTS = {"events_pkey": "version", "commands_pkey": "command", "claims_pkey": "claim"}
+
+
+class FactRecorder(PostgresApplicationRecorder):
+    """The library's recorder with our append. Its own table lock, retries and NOTIFY are not used:
+    the function serialises, and the writer resolves unknown outcomes by the command's key.
+    """
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], *, beside: Beside | None = None, **_: Any
+    ) -> Sequence[int]:
+        """Append rows with their commands and claims; positions in the given order."""
+        b = beside or Beside()
+        params = (
+            [e.originator_id for e in stored_events],
+            [e.originator_version for e in stored_events],
+            [e.topic for e in stored_events],
+            [e.state for e in stored_events],
+            [c.command_id for c in b.commands],
+            [c.digest for c in b.commands],
+            [c.product_id for c in b.commands],
+            [c.from_version for c in b.commands],
+            [c.to_version for c in b.commands],
+            [key for key, _product in b.claims],
+            [product for _key, product in b.claims],
+            b.released,
+        )
+        with self.datastore.get_connection() as connection:
+            rows = connection.execute(APPEND, params, prepare=True).fetchall()
+        return [row["append"] for row in rows]
+
+
+class FactFactory(PostgresFactory):
+    """Builds recorder and mapper for one database URL, on tables made by our migrations."""
+
+    application_recorder_class = FactRecorder
+
+    def __init__(self, env: Environment) -> None:
+        super().__init__(env)
+        pool = self.datastore.pool
+        wanted = conninfo_to_dict(service_conninfo(env["DATABASE_URL"]))
+        pool.kwargs = {**cast("dict[str, Any]", pool.kwargs), **wanted}
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """The recorder of ocop.events; the table exists already."""
+        return FactRecorder(self.datastore, events_table_name="events")
+
+    def mapper(self, **_: Any) -> Mapper[UUID]:  # type: ignore[override]
+        """Our mapper; the library's transcoder, compressor and cipher are not used."""
+        return FactMapper(JSONTranscoder())
+
+
+class Journal(Application[UUID]):
+    """All products' streams: append, read a stream, read everything in order."""
+
+    name = "ocop"
+
+    def __init__(self, url: str, *, pool_size: int = 2) -> None:
+        parts = conninfo_to_dict(url)
+        super().__init__(
+            {
+                "DATABASE_URL": url,
+                "POSTGRES_DBNAME": str(parts.get("dbname") or ""),
+                "POSTGRES_HOST": str(parts.get("host") or ""),
+                "POSTGRES_PORT": str(parts.get("port") or "5432"),
+                "POSTGRES_USER": str(parts.get("user") or ""),
+                "POSTGRES_PASSWORD": str(parts.get("password") or ""),
+                "POSTGRES_SCHEMA": "ocop",
+                "POSTGRES_POOL_SIZE": str(pool_size),
+                "POSTGRES_MAX_OVERFLOW": "0",
+                "POSTGRES_CONNECT_TIMEOUT": "5",
+                "POSTGRES_PRE_PING": "n",
+                "CREATE_TABLE": "n",
+            }
+        )
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Only what we pass counts: a stray variable of the shell must not choose another store."""
+        return Environment(name, dict(env or {}))
+
+    def construct_factory(self, env: Environment) -> FactFactory:
+        """Our factory, not one named in the environment."""
+        return FactFactory(env)
+
+    def construct_transcoder(self) -> Transcoder:
+        """Unused by our mapper, wanted by the library's constructor."""
+        return JSONTranscoder()
+
+    def append(self, recorded: Sequence[Recorded], beside: Beside) -> list[int]:
+        """Store facts, commands and claims in one transaction; positions of the facts.
+
+        Raises Conflict when a version, command or claim exists already (nothing is stored), and the
+        library's OperationalError or InterfaceError when the outcome is unknown.
+        """
+        stored = [self.mapper.to_stored_event(cast("DomainEventProtocol[UUID]", r)) for r in recorded]
+        try:
+            positions = self.recorder.insert_events(stored, beside=beside)
+        except IntegrityError as error:
+            cause = error.__cause__
+            constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+            raise Conflict(_CONSTRAINTS.get(constraint or "", "version")) from error
+        return list(positions or [])
+
+    def streams(self, products: Iterable[UUID], up_to: int = LATEST) -> list[Recorded]:
+        """All facts of some products, by product and version, not beyond a position."""
+        with self._connection() as connection:
+            rows = connection.execute(SELECT_STREAMS, (list(products), up_to), prepare=True).fetchall()
+        return [_recorded(row) for row in rows]
+
+    def page(self, after: int, limit: int, up_to: int = LATEST) -> list[Recorded]:
+        """The next facts in order, after a position and not beyond another."""
+        with self._connection() as connection:
+            rows = connection.execute(SELECT_PAGE, (after, up_to, limit), prepare=True).fetchall()
+        return [_recorded(row) for row in rows]
+
+    def head(self) -> int:
+        """Position of the newest fact; 0 when there is none."""
+        return self.recorder.max_notification_id() or 0
+
+    def command(self, command_id: UUID) -> CommandRow | None:
+        """What a command id was used for, if it was."""
+        with self._connection() as connection:
+            row = connection.execute(SELECT_COMMAND, (command_id,)).fetchone()
+        if row is None:
+            return None
+        return CommandRow(command_id, bytes(row["digest"]), row["product_id"], row["from_version"], row["to_version"])
+
+    def claimed_by(self, key: bytes) -> UUID | None:
+        """The product that holds a claim, if one does."""
+        with self._connection() as connection:
+            row = connection.execute("SELECT product_id FROM ocop.claims WHERE key = %s", (key,)).fetchone()
+        return row["product_id"] if row else None
+
+    def _connection(self) -> Any:
+        return cast("FactRecorder", self.recorder).datastore.get_connection()
+
+
+def _recorded(row: dict[str, Any]) -> Recorded:
+    return Recorded(
+        row["originator_id"],
+        row["originator_version"],
+        from_bytes(row["topic"], bytes(row["state"])),
+        row["notification_id"],
+    )

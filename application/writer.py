@@ -1,0 +1,288 @@
+"""The one writer of a process: it takes all waiting commands and appends their facts together.
+
+A batch is decided on the states kept in memory, one command after another, later ones seeing earlier
+facts, and appended in one transaction. Whatever does not go through that way (a refusal on a state
+that may be old, a conflict, a retried key, an append whose outcome is unknown) is settled alone: look
+the command up by its id, read the product afresh, decide again. So an acknowledged command is stored
+exactly once, and so is one that was never acknowledged but sent again with its key.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import PersistenceError
+from prometheus_client import Counter, Histogram
+
+from application.handle import Handled, Order, handle
+from application.journeys import EMPTY, Journeys
+from application.store import Beside, CommandRow, Conflict, Journal
+from domain.law.book import LawBook
+from domain.law.calendar import legal_date
+from domain.product.state import Product, fold
+from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal
+from domain.values import Moment
+
+log = structlog.get_logger(__name__)
+
+MAX_BATCH = 64
+PATIENCE = 20.0
+"""Seconds a batch waits for a store that does not answer; then its callers are told to repeat."""
+BATCHES = Histogram("ocop_append_batch_commands", "Commands per append", buckets=(1, 2, 4, 8, 16, 32, 64))
+SETTLED = Counter("ocop_commands_total", "Commands by outcome", ["outcome"])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller gets: the product's version after, and the facts that were stored.
+
+    ``facts``: (stored name, version, position) each; empty when nothing changed.
+    ``repeated``: the command had been carried out before under the same key.
+    """
+
+    product_id: UUID
+    version: int
+    position: int
+    facts: tuple[tuple[str, int, int], ...]
+    repeated: bool = False
+
+
+Settle = Callable[[Answer | BaseException], None]
+
+
+def utc_now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+class Writer:
+    """Start it once a process; ``run`` from any coroutine of one event loop."""
+
+    def __init__(self, journal: Journal, law: LawBook, clock: Callable[[], datetime] = utc_now) -> None:
+        self._journal, self._law, self._clock = journal, law, clock
+        self._journeys = Journeys(journal)
+        self._waiting: queue.SimpleQueue[tuple[Order, asyncio.Future[Answer]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin taking orders."""
+        self._loop = loop
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the orders taken so far, then end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    @property
+    def depth(self) -> int:
+        """Orders waiting."""
+        return self._waiting.qsize()
+
+    async def run(self, order: Order) -> Answer:
+        """Carry out one order; raises Refusal."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.put((order, future))
+        return await future
+
+    def _work(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            batch, last = [first], False
+            while len(batch) < MAX_BATCH and not last:
+                try:
+                    item = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    last = True
+                else:
+                    batch.append(item)
+            outcomes = self.carry_out([order for order, _ in batch])
+            self._resolve([future for _, future in batch], outcomes)
+            if last:
+                return
+
+    def _resolve(self, futures: list[asyncio.Future[Answer]], outcomes: list[Answer | BaseException]) -> None:
+        def resolve() -> None:
+            for future, outcome in zip(futures, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, BaseException):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(resolve)
+
+    def carry_out(self, orders: list[Order]) -> list[Answer | BaseException]:
+        """Settle a batch; one outcome an order, in their order."""
+        outcomes: dict[int, Answer | BaseException] = {}
+        try:
+            outcomes = self._together(orders)
+        except (Conflict, PersistenceError) as error:
+            log.info("batch-settled-one-by-one", orders=len(orders), why=type(error).__name__)
+        except Exception:
+            log.exception("batch-failed")
+        patience = time.monotonic() + PATIENCE
+        for index, order in enumerate(orders):
+            if index not in outcomes:
+                outcomes[index] = self._alone(order, patience)
+        for outcome in outcomes.values():
+            name = "stored" if isinstance(outcome, Answer) else getattr(outcome, "code", "error")
+            SETTLED.labels(name).inc()
+        return [outcomes[index] for index in range(len(orders))]
+
+    def _moment(self) -> Moment:
+        at = self._clock()
+        return Moment.model_construct(at=at, today=legal_date(at))
+
+    def _together(self, orders: list[Order]) -> dict[int, Answer | BaseException]:
+        """Decide on kept states and append once; orders left out are settled alone."""
+        moment, beside = self._moment(), Beside()
+        states = self._states(orders)
+        taken: list[tuple[int, Order, Handled]] = []
+        seen: set[UUID] = set()
+        contested: set[UUID] = set()
+        for index, order in enumerate(orders):
+            alone = order.command.needs_history or order.command_id in seen or order.product_id in contested
+            if alone:
+                contested.add(order.product_id)
+                continue
+            try:
+                done = handle(states[order.product_id], order, self._law, moment)
+            except Refusal:
+                # Perhaps true, perhaps another process moved the product on: settle it on fresh facts.
+                # Later orders for the product wait their turn behind it.
+                contested.add(order.product_id)
+                continue
+            if not done.recorded:
+                contested.add(order.product_id)
+                continue
+            seen.add(order.command_id)
+            states[order.product_id] = done.after
+            note(beside, order, done)
+            taken.append((index, order, done))
+        if not taken:
+            return {}
+        BATCHES.observe(len(taken))
+        facts = [recorded for _, _, done in taken for recorded in done.recorded]
+        positions = iter(self._journal.append(facts, beside))
+        self._journeys.keep({order.product_id: states[order.product_id] for _, order, _ in taken})
+        return {index: answer(order, done, positions) for index, order, done in taken}
+
+    def _states(self, orders: list[Order]) -> dict[UUID, Product]:
+        states: dict[UUID, Product] = {}
+        unknown: list[UUID] = []
+        for order in orders:
+            kept = self._journeys.kept(order.product_id)
+            if kept is not None:
+                states[order.product_id] = kept
+            elif order.command.name == "identify-product":
+                # Its id comes from the command's: nothing can be stored under it but this command.
+                states[order.product_id] = EMPTY
+            else:
+                unknown.append(order.product_id)
+        return states | self._journeys.load(unknown)
+
+    def _alone(self, order: Order, patience: float) -> Answer | BaseException:
+        """Settle one order on fresh facts; again when another process got in between."""
+        while True:
+            try:
+                return self._attempt(order)
+            except Conflict as conflict:
+                log.debug("command-decided-again", what=conflict.what)
+            except Refusal as refusal:
+                return refusal
+            except PersistenceError as error:
+                log.warning("store-unavailable", error=type(error).__name__)
+                time.sleep(0.2)
+            except Exception as error:
+                log.exception("command-failed", command=order.command.name)
+                return error
+            if time.monotonic() > patience:
+                return Busy(
+                    "Hệ thống đang bận; lệnh có thể đã hoặc chưa được ghi nhận.",
+                    "The store is busy; whether this command was stored shows when you repeat it.",
+                    hint_vi="Gửi lại với cùng Idempotency-Key.",
+                    hint_en="Send it again with the same Idempotency-Key.",
+                )
+
+    def _attempt(self, order: Order) -> Answer:
+        known = self._journal.command(order.command_id)
+        if known is not None:
+            return self._repeat(order, known)
+        facts = self._journal.streams([order.product_id])
+        if not facts and order.command.name != "identify-product":
+            raise NotFound("Không tìm thấy sản phẩm.", "There is no such product.")
+        history = tuple(r.told for r in facts)
+        product = fold(history)
+        wanted = history if order.command.needs_history else ()
+        done = handle(product, order, self._law, self._moment(), wanted)
+        if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, order.product_id):
+            raise _taken()
+        beside = Beside()
+        note(beside, order, done)
+        positions = iter(self._journal.append(list(done.recorded), beside))
+        self._journeys.keep({order.product_id: done.after})
+        if not done.recorded:
+            return Answer(order.product_id, product.version, facts[-1].position if facts else 0, ())
+        return answer(order, done, positions)
+
+    def _repeat(self, order: Order, known: CommandRow) -> Answer:
+        if known.digest != order.digest:
+            raise KeyReused(
+                "Idempotency-Key này đã dùng cho một yêu cầu khác.",
+                "This Idempotency-Key was used for another request.",
+                field="Idempotency-Key",
+                hint_vi="Dùng khóa mới cho mỗi yêu cầu mới.",
+                hint_en="Use a new key for each new request.",
+            )
+        facts = [r for r in self._journal.streams([known.product_id]) if r.originator_version <= known.to_version]
+        fresh = [r for r in facts if r.originator_version > known.from_version]
+        return Answer(
+            known.product_id,
+            known.to_version,
+            facts[-1].position if facts else 0,
+            tuple((r.fact.stored_name, r.originator_version, r.position) for r in fresh),
+            repeated=True,
+        )
+
+
+def note(beside: Beside, order: Order, done: Handled) -> None:
+    """Put an order's command row and claims beside its facts."""
+    beside.commands.append(
+        CommandRow(order.command_id, order.digest, order.product_id, done.before.version, done.after.version)
+    )
+    if done.acquired is not None:
+        beside.claims.append((done.acquired, order.product_id))
+    if done.released is not None:
+        beside.released.append(done.released)
+
+
+def answer(order: Order, done: Handled, positions: Iterator[int]) -> Answer:
+    """The answer to an order whose facts were stored at ``positions``."""
+    facts = tuple((r.fact.stored_name, r.originator_version, next(positions)) for r in done.recorded)
+    return Answer(order.product_id, done.after.version, facts[-1][2], facts)
+
+
+def _taken() -> AlreadyRegistered:
+    return AlreadyRegistered(
+        "Chủ thể đã có một đăng ký đang mở cho sản phẩm này trong chu trình.",
+        "The producer already has an open registration for this product in this cycle.",
+        field="product_name",
+        hint_vi="Tiếp tục với đăng ký đã có, hoặc rút đăng ký đó trước.",
+        hint_en="Go on with the one that exists, or withdraw it first.",
+    )
+
+

@@ -1,0 +1,55 @@
+"""Administrative units (đơn vị hành chính) of today: codes of Decision 19/2025/QĐ-TTg.
+
+34 provinces and 3,321 communes (xã, phường, đặc khu) since 1 July 2025, from the data package
+``vietnam-provinces``. An area is "VN", a province code or a commune code; areas nest.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from vietnam_provinces.lookup import PROVINCE_MAPPING, WARD_MAPPING
+
+NATION = "VN"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One unit: ``code`` (2 or 5 digits), ``name`` with its kind, ``province`` code."""
+
+    code: str
+    name: str
+    province: str
+
+
+@cache
+def areas() -> dict[str, Area]:
+    """All provinces and communes by code."""
+    found: dict[str, Area] = {}
+    for province in PROVINCE_MAPPING.values():
+        code = f"{int(province.code):02d}"
+        found[code] = Area(code, province.name, code)
+    for ward in WARD_MAPPING.values():
+        code = f"{int(ward.code):05d}"
+        found[code] = Area(code, ward.name, f"{int(ward.province_code):02d}")
+    return found
+
+
+def commune(code: str) -> Area | None:
+    """The commune with this code, or None when no such commune exists today."""
+    return areas().get(code) if len(code) == 5 else None
+
+
+def covers(area: str, commune_code: str) -> bool:
+    """Whether ``area`` is, or contains, the commune."""
+    if area in (NATION, commune_code):
+        return True
+    found = commune(commune_code)
+    return found is not None and found.province == area
+
+
+def area_name(code: str) -> str:
+    """Name of an area for people; the code itself when it is not one of today's."""
+    if code == NATION:
+        return "Việt Nam"
+    found = areas().get(code)
+    return found.name if found else code

@@ -1,0 +1,1 @@
+"""The product's stream: one journey (hành trình) through the six steps, cycle after cycle."""

@@ -1,0 +1,731 @@
+"""The catalogue: everything that can happen to a product, in the order of the six steps.
+
+A fact is past tense and frozen. ``stored_name`` is written by hand and never changes; a change of
+shape raises ``fact_version`` and adds an upcast in ``upcasts.py``. The envelope around a fact
+(who, when recorded, effective date, paper, source) is in ``application/recorded.py``.
+``correctable`` lists the fields a later correction may mend: never points, stars or regimes, since
+a decision is not corrected but taken again.
+"""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field, JsonValue
+
+from domain.values import (
+    CommuneCode,
+    Count,
+    Dong,
+    ExactPoints,
+    Line,
+    Paragraph,
+    Percent,
+    Points,
+    Sha256,
+    Stars,
+    Step,
+    Value,
+)
+
+ProductGroup = Literal["food", "drinks", "medicinal", "handicraft", "ornamental", "tourism"]
+"""Six groups (ngành hàng) of Decision 26/2026, annex I."""
+
+EntityKind = Literal[
+    "cooperative",  # hợp tác xã
+    "cooperative-group",  # tổ hợp tác
+    "small-medium-enterprise",  # doanh nghiệp nhỏ và vừa
+    "farm",  # trang trại
+    "household",  # hộ sản xuất có đăng ký kinh doanh
+    "association",  # hội, chỉ cho du lịch
+    "large-enterprise",  # doanh nghiệp lớn: not in the list of Article 2, so refused
+]
+DossierKind = Literal["first-time", "upgrade", "re-evaluation"]  # lần đầu, nâng hạng, đánh giá lại
+Level = Literal["commune", "province", "centre"]
+Channel = Literal["direct", "agents", "retail-chain", "e-commerce", "export", "tourism"]
+
+
+class Producer(Value):
+    """The OCOP entity (chủ thể OCOP). ``registration`` is its business or tax number."""
+
+    registration: Line
+    name: Line
+    kind: EntityKind
+    address: Line
+    representative: Line | None = None
+    representative_is_woman: bool | None = None
+    representative_ethnic_group: Line | None = None
+    phone: Line | None = None
+    email: Line | None = None
+
+
+class Milestone(Value):
+    """A milestone (mốc) of the business plan; ``code`` is unique within the plan."""
+
+    code: Annotated[Line, Field(max_length=30)]
+    title: Line
+    due: date
+
+
+class LocalMatter(Value):
+    """One of the four local matters of Form 03: the entity's own account and the commune's finding."""
+
+    account: Paragraph
+    finding: Paragraph
+
+
+class Choice(Value):
+    """One option chosen on a sheet: ``option`` counts from 0 in the sheet's order.
+
+    None means that no option is met: 0 points, where the sheet has no option of 0 points.
+    """
+
+    code: Annotated[Line, Field(max_length=20)]
+    option: Annotated[int, Field(ge=0, le=20)] | None
+
+
+class Fact(Value):
+    """Base of all facts of a product."""
+
+    stored_name: ClassVar[str]
+    fact_version: ClassVar[int] = 1
+    step: ClassVar[Step | None]
+    correctable: ClassVar[frozenset[str]] = frozenset()
+
+
+# ── Step 1: information and guidance (tuyên truyền, hướng dẫn) ────────────────────────────────
+
+
+class ProductIdentified(Fact):
+    """A potential or existing product was identified in a commune (phát hiện sản phẩm)."""
+
+    stored_name = "product.identified"
+    step = Step.OUTREACH
+    correctable = frozenset({"name", "origin", "note"})
+    name: Line
+    commune: CommuneCode
+    origin: Literal["potential", "existing"]
+    cycle: Annotated[int, Field(ge=2018, le=2100)]
+    note: Paragraph = ""
+
+
+class GuidanceGiven(Fact):
+    """Guidance was given (hướng dẫn, tập huấn) in a campaign, a class, a meeting or on site."""
+
+    stored_name = "product.guidance-given"
+    step = Step.OUTREACH
+    correctable = frozenset({"title", "attendees", "given_by"})
+    form: Literal["campaign", "class", "meeting", "on-site"]
+    title: Line
+    given_by: Line
+    attendees: Count | None = None
+
+
+class IdeaFormHandedOver(Fact):
+    """The idea form was handed over (giao phiếu đăng ký ý tưởng)."""
+
+    stored_name = "product.idea-form-handed-over"
+    step = Step.OUTREACH
+    correctable = frozenset({"received_by", "form"})
+    received_by: Line
+    form: Literal["new-product", "existing-product"]
+
+
+# ── Step 2: idea registration (đăng ký ý tưởng) ───────────────────────────────────────────────
+
+
+class IdeaSubmitted(Fact):
+    """The idea form was submitted (nộp phiếu đăng ký ý tưởng)."""
+
+    stored_name = "product.idea-submitted"
+    step = Step.IDEA
+    correctable = frozenset({"description", "market", "support_wanted", "present_state", "product_name"})
+    producer: Producer
+    product_name: Line
+    group: ProductGroup
+    description: Paragraph
+    local_material: Paragraph
+    local_material_percent: Percent | None = None
+    local_labour: Count | None = None
+    local_identity: Paragraph = ""
+    market: Paragraph = ""
+    present_state: Paragraph = ""
+    support_wanted: Paragraph = ""
+
+
+class IdeaReturned(Fact):
+    """The idea was returned for completion (trả lại để bổ sung)."""
+
+    stored_name = "product.idea-returned"
+    step = Step.IDEA
+    reasons: Paragraph
+    missing: tuple[Line, ...]
+
+
+class IdeaEndorsed(Fact):
+    """The commune put the idea into its plan (xã xác nhận, đưa vào kế hoạch)."""
+
+    stored_name = "product.idea-endorsed"
+    step = Step.IDEA
+    correctable = frozenset({"opinion"})
+    opinion: Paragraph
+
+
+class IdeaAccepted(Fact):
+    """The idea was accepted (chấp thuận ý tưởng)."""
+
+    stored_name = "product.idea-accepted"
+    step = Step.IDEA
+    opinion: Paragraph = ""
+
+
+class IdeaRejected(Fact):
+    """The idea was rejected (không chấp thuận), naming the tests it fails."""
+
+    stored_name = "product.idea-rejected"
+    step = Step.IDEA
+    failed: tuple[Line, ...]
+    reasons: Paragraph
+
+
+class IdeaWithdrawn(Fact):
+    """The producer withdrew the idea (rút ý tưởng)."""
+
+    stored_name = "product.idea-withdrawn"
+    step = Step.IDEA
+    reason: Paragraph
+
+
+# ── Step 3: business plan (phương án, dự án sản xuất kinh doanh) ──────────────────────────────
+
+
+class PlanSubmitted(Fact):
+    """The business plan was submitted (nộp phương án sản xuất kinh doanh). Money in VND."""
+
+    stored_name = "product.plan-submitted"
+    step = Step.PLAN
+    correctable = frozenset({"aims", "technology", "packaging", "market"})
+    aims: Paragraph
+    material_area: Paragraph = ""
+    technology: Paragraph = ""
+    quality_papers: Paragraph = ""
+    packaging: Paragraph = ""
+    market: Paragraph = ""
+    cost: Dong | None = None
+    own_funds: Dong | None = None
+    loans: Dong | None = None
+    state_support: Dong | None = None
+    turnover_forecast: Dong | None = None
+    profit_forecast: Dong | None = None
+    labour: Count | None = None
+    target_stars: Annotated[int, Field(ge=3, le=5)] | None = None
+    milestones: Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=60)]
+
+
+class PlanReturned(Fact):
+    """The plan was returned for completion (trả lại phương án)."""
+
+    stored_name = "product.plan-returned"
+    step = Step.PLAN
+    reasons: Paragraph
+    missing: tuple[Line, ...]
+
+
+class PlanAccepted(Fact):
+    """The plan was accepted (chấp thuận phương án); implementation may begin."""
+
+    stored_name = "product.plan-accepted"
+    step = Step.PLAN
+    opinion: Paragraph = ""
+
+
+class PlanAmended(Fact):
+    """The running plan was amended (điều chỉnh phương án): its milestones from now on."""
+
+    stored_name = "product.plan-amended"
+    step = Step.PLAN
+    reason: Paragraph
+    milestones: Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=60)]
+
+
+# ── Step 4: implementation (triển khai) ───────────────────────────────────────────────────────
+
+
+class MilestoneReached(Fact):
+    """A milestone of the plan was reached (đạt mốc)."""
+
+    stored_name = "product.milestone-reached"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"note"})
+    code: Line
+    note: Paragraph = ""
+
+
+EvidenceKind = Literal[
+    "business-registration",  # đăng ký kinh doanh
+    "production-licence",  # giấy phép sản xuất
+    "food-safety-certificate",  # giấy chứng nhận đủ điều kiện an toàn thực phẩm
+    "quality-declaration",  # công bố chất lượng
+    "test-report",  # phiếu kiểm nghiệm
+    "environment-papers",  # hồ sơ môi trường
+    "material-origin",  # nguồn gốc nguyên liệu
+    "linkage-contract",  # hợp đồng liên kết
+    "sales-contract",  # hợp đồng tiêu thụ
+    "labour-list",  # danh sách lao động
+    "financial-statement",  # báo cáo tài chính
+    "trademark",  # nhãn hiệu
+    "design-or-patent",  # kiểu dáng, sáng chế
+    "management-certificate",  # chứng nhận hệ thống quản lý (ISO, HACCP…)
+    "area-certificate",  # chứng nhận vùng nguyên liệu
+    "barcode-traceability",  # mã số mã vạch, truy xuất nguồn gốc
+    "product-story",  # câu chuyện sản phẩm
+    "publicity",  # quảng bá
+    "award",  # giải thưởng
+    "other",
+]
+
+
+class EvidenceObtained(Fact):
+    """An evidence document was obtained (có tài liệu minh chứng). The file stays with its owner."""
+
+    stored_name = "product.evidence-obtained"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"number", "issuer", "issued_on", "expires_on"})
+    kind: EvidenceKind
+    number: Line
+    issuer: Line
+    issued_on: date
+    expires_on: date | None = None
+    sha256: Sha256
+
+
+class CommitmentMade(Fact):
+    """The producer committed itself (cam kết) on food safety or the environment."""
+
+    stored_name = "product.commitment-made"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"document"})
+    about: Literal["food-safety", "environment"]
+    document: Line
+
+
+class DifficultyReported(Fact):
+    """A difficulty was reported (báo cáo khó khăn, vướng mắc)."""
+
+    stored_name = "product.difficulty-reported"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"description"})
+    area: Literal["material", "credit", "technology", "labour", "market", "papers", "other"]
+    description: Paragraph
+
+
+class SupportGranted(Fact):
+    """Support was granted (hỗ trợ). ``amount`` in VND where it has one."""
+
+    stored_name = "product.support-granted"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"description"})
+    kind: Literal["training", "credit", "equipment", "packaging", "testing", "trademark", "advice", "other"]
+    description: Paragraph
+    granted_by: Line
+    amount: Dong | None = None
+
+
+class SiteVisited(Fact):
+    """Officials visited the site (kiểm tra thực địa)."""
+
+    stored_name = "product.site-visited"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"findings"})
+    findings: Paragraph
+
+
+class ImplementationCompleted(Fact):
+    """The plan was carried out (hoàn thành phương án)."""
+
+    stored_name = "product.implementation-completed"
+    step = Step.IMPLEMENTATION
+    summary: Paragraph
+    open_milestones: tuple[Line, ...]
+
+
+class PlanAbandoned(Fact):
+    """The plan was given up (dừng phương án)."""
+
+    stored_name = "product.plan-abandoned"
+    step = Step.IMPLEMENTATION
+    reason: Paragraph
+
+
+# ── Step 5: evaluation and rating (đánh giá, phân hạng) ───────────────────────────────────────
+
+
+class DossierFiled(Fact):
+    """The dossier was filed at the commune (nộp hồ sơ): the regime is pinned here.
+
+    ``regime`` and ``rules_hash`` name the rule files in force on the filing date; ``report_due`` is
+    the last day of the commune's review.
+    """
+
+    stored_name = "product.dossier-filed"
+    step = Step.RATING
+    kind: DossierKind
+    sheet: Line
+    self_report: Paragraph
+    self_score: Points
+    samples: Annotated[int, Field(ge=0, le=50)]
+    evidence: tuple[Sha256, ...]
+    regime: Line
+    rules_hash: Sha256
+    report_due: date
+
+
+class DossierRegistered(Fact):
+    """The dossier was entered in an intake register (vào sổ tiếp nhận) of the commune or the province."""
+
+    stored_name = "product.dossier-registered"
+    step = Step.RATING
+    correctable = frozenset({"slip_number", "received_by"})
+    level: Level
+    slip_number: Line
+    received_by: Line
+
+
+class SupplementRequested(Fact):
+    """A supplement was asked for (yêu cầu bổ sung hồ sơ)."""
+
+    stored_name = "product.supplement-requested"
+    step = Step.RATING
+    level: Level
+    items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+    due: date | None = None
+
+
+class SupplementGiven(Fact):
+    """The supplement was given (bổ sung hồ sơ); ``report_due`` is the review's new last day, if any."""
+
+    stored_name = "product.supplement-given"
+    step = Step.RATING
+    answer: Paragraph
+    evidence: tuple[Sha256, ...] = ()
+    report_due: date | None = None
+
+
+class CommuneReportIssued(Fact):
+    """The commune issued its report (báo cáo, Biểu mẫu 03): four local matters, no points."""
+
+    stored_name = "product.commune-report-issued"
+    step = Step.RATING
+    correctable = frozenset({"number"})
+    number: Line
+    local_material: LocalMatter
+    local_labour: LocalMatter
+    origin_of_idea: Paragraph
+    local_identity: Paragraph
+    meeting_held: bool = False
+    late_days: Count = 0
+
+
+class ProposedToProvince(Fact):
+    """The commune asked the province to evaluate (đề nghị cấp tỉnh đánh giá).
+
+    The proposal's own date decides the batch: ``batch_cut_off`` and ``batch_done`` are its dates.
+    """
+
+    stored_name = "product.proposed-to-province"
+    step = Step.RATING
+    letter_number: Line
+    batch: Line
+    batch_cut_off: date
+    batch_done: date
+
+
+class AcceptedForBatch(Fact):
+    """The province accepted the dossier for a batch (tiếp nhận đủ điều kiện đánh giá)."""
+
+    stored_name = "product.accepted-for-batch"
+    step = Step.RATING
+    batch: Line
+    samples_received: Annotated[int, Field(ge=0, le=50)]
+
+
+class DossierRejected(Fact):
+    """The dossier was rejected before scoring (hồ sơ bị loại) on a legal ground."""
+
+    stored_name = "product.dossier-rejected"
+    step = Step.RATING
+    ground: Line
+    legal_basis: Line
+    details: Paragraph
+
+
+class AdvisoryReported(Fact):
+    """The advisory team reported (báo cáo của tổ tư vấn) with its finding per gated criterion."""
+
+    stored_name = "product.advisory-reported"
+    step = Step.RATING
+    correctable = frozenset({"report_number"})
+    report_number: Line
+    findings: tuple[Choice, ...]
+    site_visited: bool = False
+    opinion: Paragraph = ""
+
+
+class ScoreSheetSubmitted(Fact):
+    """A council member's score sheet (phiếu đánh giá): one option per criterion, the total computed."""
+
+    stored_name = "product.score-sheet-submitted"
+    step = Step.RATING
+    member: Line
+    round: Annotated[int, Field(ge=1, le=20)]
+    choices: tuple[Choice, ...]
+    total: Points
+    comment: Paragraph = ""
+
+
+class RescoringOrdered(Fact):
+    """Totals lay too far apart; the council discussed and scores again (thảo luận, chấm lại)."""
+
+    stored_name = "product.rescoring-ordered"
+    step = Step.RATING
+    discussion: Paragraph
+    round: Annotated[int, Field(ge=2, le=20)]
+    spread: Points
+
+
+class Gate(Value):
+    """A star gate (điều kiện tối thiểu) tested on one criterion: points needed and found."""
+
+    code: Line
+    stars: Stars
+    needed: Points
+    found: Points
+
+
+class ScoringConcluded(Fact):
+    """The council concluded (kết luận chấm điểm): exact average, band, gates, and the star reached.
+
+    Carries every input of the computation, so that it can be done again: members' totals, the options
+    agreed for gated criteria, the regime and the hash of its rule files.
+    """
+
+    stored_name = "product.scoring-concluded"
+    step = Step.RATING
+    minutes_number: Line
+    round: Annotated[int, Field(ge=1, le=20)]
+    totals: tuple[tuple[Line, Points], ...]
+    agreed: tuple[Choice, ...]
+    average: ExactPoints
+    band: Stars
+    missed: tuple[Gate, ...]
+    stars: Stars
+    regime: Line
+    sheet: Line
+    rules_hash: Sha256
+
+
+class ProductRecognised(Fact):
+    """The product was recognised (công nhận) and certified (cấp giấy chứng nhận)."""
+
+    stored_name = "product.recognised"
+    step = Step.RATING
+    stars: Annotated[int, Field(ge=3, le=5)]
+    decision_number: Line
+    signer: Line
+    certificate_number: Line
+    issued_on: date
+    valid_to: date
+    regime: Line
+    rules_hash: Sha256
+
+
+class ProductNotRecognised(Fact):
+    """The result stayed below three stars: no decision, no certificate (không đủ điều kiện công nhận)."""
+
+    stored_name = "product.not-recognised"
+    step = Step.RATING
+    stars: Annotated[int, Field(ge=1, le=2)]
+    reasons: Paragraph
+    legal_basis: Line
+
+
+class ResultApproved(Fact):
+    """The province approved a result that goes up to the ministry (phê duyệt kết quả, trình Bộ)."""
+
+    stored_name = "product.result-approved"
+    step = Step.RATING
+    decision_number: Line
+    signer: Line
+    average: ExactPoints
+    warnings: tuple[Gate, ...]
+
+
+class ResultNotified(Fact):
+    """Commune and producer were told the result in writing (thông báo kết quả)."""
+
+    stored_name = "product.result-notified"
+    step = Step.RATING
+    correctable = frozenset({"letter_number"})
+    letter_number: Line
+    recipients: Annotated[tuple[Line, ...], Field(min_length=1, max_length=20)]
+
+
+class DossierWithdrawn(Fact):
+    """The producer withdrew the dossier before a decision (rút hồ sơ)."""
+
+    stored_name = "product.dossier-withdrawn"
+    step = Step.RATING
+    reason: Paragraph
+
+
+# ── Step 6: trade promotion (xúc tiến thương mại) ─────────────────────────────────────────────
+
+
+class EcommerceListed(Fact):
+    """The product was listed on an e-commerce platform (đưa lên sàn thương mại điện tử)."""
+
+    stored_name = "product.ecommerce-listed"
+    step = Step.PROMOTION
+    platform: Line
+    listing: Line
+
+
+class EcommerceDelisted(Fact):
+    """The listing was taken down (gỡ khỏi sàn)."""
+
+    stored_name = "product.ecommerce-delisted"
+    step = Step.PROMOTION
+    platform: Line
+    listing: Line
+    reason: Paragraph
+
+
+class FairAttended(Fact):
+    """The product was shown at a fair (tham gia hội chợ)."""
+
+    stored_name = "product.fair-attended"
+    step = Step.PROMOTION
+    correctable = frozenset({"fair", "place", "sales"})
+    fair: Line
+    place: Line
+    sales: Dong | None = None
+
+
+class PointOfSaleJoined(Fact):
+    """The product entered a point of sale (điểm giới thiệu và bán sản phẩm OCOP)."""
+
+    stored_name = "product.point-of-sale-joined"
+    step = Step.PROMOTION
+    correctable = frozenset({"point_of_sale", "address"})
+    point_of_sale: Line
+    address: Line
+
+
+class RetailChainJoined(Fact):
+    """A retail chain took the product up (vào chuỗi bán lẻ)."""
+
+    stored_name = "product.retail-chain-joined"
+    step = Step.PROMOTION
+    correctable = frozenset({"chain", "stores"})
+    chain: Line
+    stores: Count
+
+
+class ContractSigned(Fact):
+    """A sales contract was signed (ký hợp đồng tiêu thụ). ``value`` in VND."""
+
+    stored_name = "product.contract-signed"
+    step = Step.PROMOTION
+    correctable = frozenset({"number", "partner"})
+    number: Line
+    partner: Line
+    value: Dong | None = None
+    runs_to: date | None = None
+
+
+class RevenueReported(Fact):
+    """Revenue of a period and channel was reported (báo cáo doanh thu), in VND."""
+
+    stored_name = "product.revenue-reported"
+    step = Step.PROMOTION
+    correctable = frozenset({"amount"})
+    period: Annotated[str, Field(pattern=r"^[0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
+    channel: Channel
+    amount: Dong
+
+
+# ── Everywhere ────────────────────────────────────────────────────────────────────────────────
+
+
+class JourneyWithdrawn(Fact):
+    """The producer left the programme for this cycle (rút khỏi chương trình)."""
+
+    stored_name = "product.journey-withdrawn"
+    step = None
+    reason: Paragraph
+
+
+class FactCorrected(Fact):
+    """An earlier fact was corrected (đính chính): the wrong one stays, this one names it."""
+
+    stored_name = "product.fact-corrected"
+    step = None
+    corrected_version: Annotated[int, Field(ge=1)]
+    corrected_name: Line
+    was: dict[str, JsonValue]
+    now: dict[str, JsonValue]
+    reason: Paragraph
+    authority: Line
+
+
+ProductFact = (
+    ProductIdentified
+    | GuidanceGiven
+    | IdeaFormHandedOver
+    | IdeaSubmitted
+    | IdeaReturned
+    | IdeaEndorsed
+    | IdeaAccepted
+    | IdeaRejected
+    | IdeaWithdrawn
+    | PlanSubmitted
+    | PlanReturned
+    | PlanAccepted
+    | PlanAmended
+    | MilestoneReached
+    | EvidenceObtained
+    | CommitmentMade
+    | DifficultyReported
+    | SupportGranted
+    | SiteVisited
+    | ImplementationCompleted
+    | PlanAbandoned
+    | DossierFiled
+    | DossierRegistered
+    | SupplementRequested
+    | SupplementGiven
+    | CommuneReportIssued
+    | ProposedToProvince
+    | AcceptedForBatch
+    | DossierRejected
+    | AdvisoryReported
+    | ScoreSheetSubmitted
+    | RescoringOrdered
+    | ScoringConcluded
+    | ProductRecognised
+    | ProductNotRecognised
+    | ResultApproved
+    | ResultNotified
+    | DossierWithdrawn
+    | EcommerceListed
+    | EcommerceDelisted
+    | FairAttended
+    | PointOfSaleJoined
+    | RetailChainJoined
+    | ContractSigned
+    | RevenueReported
+    | JourneyWithdrawn
+    | FactCorrected
+)
+
+CATALOGUE: dict[str, type[ProductFact]] = {fact.stored_name: fact for fact in get_args(ProductFact)}
+"""Stored name → fact class. What is not here cannot be stored or read."""

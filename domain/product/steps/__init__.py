@@ -1,0 +1,1 @@
+"""One file a step of the cycle: its commands and their decisions, in the trade's words."""

@@ -1,0 +1,110 @@
+"""Acts possible at any step: leaving the programme, correcting an earlier fact (đính chính)."""
+
+from typing import Annotated
+
+from pydantic import Field, JsonValue, ValidationError
+
+from domain.product.command import Command, Context, expect
+from domain.product.facts import FactCorrected, JourneyWithdrawn, ProductFact
+from domain.product.phases import Phase
+from domain.product.state import Product, corrected
+from domain.product.steps.idea import Reasons
+from domain.refusals import Invalid
+from domain.values import Line
+
+
+class WithdrawJourney(Command):
+    """Leave the programme for this cycle (rút khỏi chương trình)."""
+
+    name = "withdraw-journey"
+    step = None
+    vi = "Rút khỏi chương trình trong chu trình này"
+    en = "Leave the programme for this cycle"
+
+    reason: Reasons
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """Before a dossier is filed, or after it was withdrawn; an idea under review is withdrawn first."""
+        expect(
+            product,
+            ctx,
+            Phase.IDENTIFIED,
+            Phase.FORM_HANDED_OVER,
+            Phase.IDEA_RETURNED,
+            Phase.IDEA_ACCEPTED,
+            Phase.PLAN_SUBMITTED,
+            Phase.PLAN_RETURNED,
+            Phase.IMPLEMENTING,
+            Phase.IMPLEMENTED,
+            Phase.DOSSIER_WITHDRAWN,
+        )
+        return [JourneyWithdrawn(reason=self.reason)]
+
+
+class CorrectFact(Command):
+    """Correct fields of an earlier fact (đính chính): the wrong fact stays, a new one names it.
+
+    ``version``: the corrected fact's number in the product's trail. Points, stars, regimes and dates
+    of decisions are not correctable: they are decided again.
+    """
+
+    name = "correct-fact"
+    step = None
+    vi = "Đính chính một sự kiện đã ghi"
+    en = "Correct an earlier fact"
+    needs_history = True
+
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    now: Annotated[dict[str, JsonValue], Field(min_length=1, max_length=20)]
+    reason: Reasons
+    authority: Line
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """Refuses unknown versions, fields that are not correctable and values that do not fit."""
+        told = next((t for t in ctx.history if t.version == self.version), None)
+        if told is None or isinstance(told.fact, FactCorrected):
+            raise Invalid(
+                f"Không có sự kiện số {self.version} để đính chính.",
+                f"There is no fact {self.version} to correct.",
+                field="version",
+            )
+        allowed = type(told.fact).correctable
+        for name in self.now:
+            if name not in allowed:
+                raise Invalid(
+                    f"Trường “{name}” của sự kiện này không đính chính được.",
+                    f"Field “{name}” of this fact cannot be corrected.",
+                    field=f"now.{name}",
+                    hint_vi=f"Đính chính được: {', '.join(sorted(allowed)) or 'không có trường nào'}.",
+                    hint_en=f"Correctable: {', '.join(sorted(allowed)) or 'none'}.",
+                )
+        earlier = [t for t in ctx.history if isinstance(t.fact, FactCorrected)]
+        current: dict[str, JsonValue] = told.fact.model_dump(mode="json")
+        for entry in earlier:
+            if isinstance(entry.fact, FactCorrected) and entry.fact.corrected_version == self.version:
+                current |= entry.fact.now
+        was = {name: current[name] for name in self.now}
+        if was == self.now:
+            return []
+        try:
+            corrected(told.fact, {**current, **self.now})
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise Invalid(
+                f"Giá trị mới của “{where}” không hợp lệ.",
+                f"The new value of “{where}” is not valid.",
+                field=f"now.{where}",
+            ) from error
+        return [
+            FactCorrected(
+                corrected_version=self.version,
+                corrected_name=told.fact.stored_name,
+                was=was,
+                now=self.now,
+                reason=self.reason,
+                authority=self.authority,
+            )
+        ]
+
+
+COMMANDS: tuple[type[Command], ...] = (WithdrawJourney, CorrectFact)

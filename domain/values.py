@@ -1,0 +1,162 @@
+"""Small values shared by every stream: texts, dates, codes, actors, the paper behind an act."""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+# Control characters (NUL above all) cannot live in PostgreSQL text and have no business on a form;
+# line feed and tab do, in long answers.
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def _clean(text: str) -> str:
+    if _FORBIDDEN.search(text):
+        raise ValueError("control-characters")
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _clean_required(text: str) -> str:
+    cleaned = _clean(text)
+    if not cleaned:
+        raise ValueError("blank")
+    return cleaned
+
+
+Line = Annotated[str, StringConstraints(max_length=300), AfterValidator(_clean_required)]
+"""One required line: 1 to 300 characters, NFC, no control characters."""
+
+Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_clean)]
+"""Free text, possibly empty: at most 8,000 characters."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 of a file, 64 lower-case hex digits."""
+
+CommuneCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
+"""Commune code (mã xã, phường, đặc khu), five digits, Decision 19/2025/QĐ-TTg."""
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+Dong = Annotated[int, Field(ge=0, le=10**15)]
+"""Amount in VND, whole đồng."""
+
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+Points = Annotated[int, Field(ge=0, le=100)]
+"""Points of one criterion or sheet: whole numbers; only averages are fractions."""
+
+ExactPoints = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}(/[0-9]{1,7})?$")]
+"""An exact rational number of points as text, e.g. "73" or "221/3": never rounded, never floated."""
+
+Stars = Annotated[int, Field(ge=1, le=5)]
+
+
+class Value(BaseModel):
+    """Base of all values and facts: frozen, no unknown fields, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Step(IntEnum):
+    """The six steps of the yearly cycle (chu trình OCOP)."""
+
+    OUTREACH = 1
+    IDEA = 2
+    PLAN = 3
+    IMPLEMENTATION = 4
+    RATING = 5
+    PROMOTION = 6
+
+
+STEP_NAMES: dict[Step, tuple[str, str]] = {
+    Step.OUTREACH: ("Tuyên truyền, hướng dẫn", "Information and guidance"),
+    Step.IDEA: ("Đăng ký ý tưởng sản phẩm", "Idea registration"),
+    Step.PLAN: ("Phương án sản xuất kinh doanh", "Business plan"),
+    Step.IMPLEMENTATION: ("Triển khai phương án", "Implementation"),
+    Step.RATING: ("Đánh giá, phân hạng", "Evaluation and star rating"),
+    Step.PROMOTION: ("Xúc tiến thương mại", "Trade promotion"),
+}
+
+
+class Role(StrEnum):
+    """What a person acts as. Which role may do what is law or practice data, never code."""
+
+    PRODUCER = "producer"  # chủ thể OCOP
+    COMMUNE_OFFICER = "commune-officer"  # cán bộ phụ trách OCOP cấp xã
+    COMMUNE_CHAIR = "commune-chair"  # chủ tịch UBND cấp xã
+    PROVINCE_OFFICER = "province-officer"  # cơ quan tham mưu quản lý OCOP cấp tỉnh
+    ADVISORY_TEAM = "advisory-team"  # tổ tư vấn
+    COUNCIL_MEMBER = "council-member"  # thành viên hội đồng
+    COUNCIL_SECRETARY = "council-secretary"  # thư ký hội đồng
+    PROVINCE_CHAIR = "province-chair"  # chủ tịch UBND cấp tỉnh
+    SUPERVISOR = "supervisor"  # giám sát
+    INSPECTOR = "inspector"  # thanh tra, kiểm tra
+    INTEGRATOR = "integrator"  # hệ thống nhận dữ liệu
+
+
+ROLE_NAMES: dict[Role, tuple[str, str]] = {
+    Role.PRODUCER: ("chủ thể OCOP", "producer"),
+    Role.COMMUNE_OFFICER: ("cán bộ OCOP cấp xã", "commune OCOP officer"),
+    Role.COMMUNE_CHAIR: ("chủ tịch UBND cấp xã", "commune chair"),
+    Role.PROVINCE_OFFICER: ("cơ quan tham mưu OCOP cấp tỉnh", "provincial OCOP advisory body"),
+    Role.ADVISORY_TEAM: ("tổ tư vấn", "advisory team"),
+    Role.COUNCIL_MEMBER: ("thành viên hội đồng", "council member"),
+    Role.COUNCIL_SECRETARY: ("thư ký hội đồng", "council secretary"),
+    Role.PROVINCE_CHAIR: ("chủ tịch UBND cấp tỉnh", "provincial chair"),
+    Role.SUPERVISOR: ("giám sát", "supervisor"),
+    Role.INSPECTOR: ("thanh tra", "inspector"),
+    Role.INTEGRATOR: ("hệ thống kết nối", "integrator"),
+}
+
+
+class Actor(Value):
+    """Who acts: a person in an office, in one role, over an area.
+
+    ``area`` is "VN", a province code (two digits) or a commune code (five digits).
+    ``producer`` is the producer's registration number when the role is producer, else None.
+    """
+
+    person: Line
+    office: Line
+    role: Role
+    area: Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5})$")]
+    producer: Line | None = None
+
+
+class Paper(Value):
+    """The paper behind an act (văn bản căn cứ): number, date, signer, article."""
+
+    number: Line
+    signed_on: date | None = None
+    signer: Line | None = None
+    article: Line | None = None
+
+
+class Source(Value):
+    """Where a fact comes from.
+
+    ``native``: done in the service. ``paper``: entered afterwards from a paper whose scan has the
+    given SHA-256. ``illustrative``: made up to show the service; never evidence of anything.
+    """
+
+    kind: Literal["native", "paper", "illustrative"] = "native"
+    scan_sha256: Sha256 | None = None
+    note: Line | None = None
+
+
+class Moment(Value):
+    """The instant a decision is taken in, handed in from outside.
+
+    ``at`` is the server's UTC instant, ``today`` the legal date in Asia/Ho_Chi_Minh.
+    """
+
+    at: datetime
+    today: date
+
+
+
+def without_diacritics(text: str) -> str:
+    """Fold for searching: "Mật ong Đà Bắc" → "mat ong da bac"."""
+    decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()

@@ -1,0 +1,13 @@
+"""All read models of the service, in one list."""
+
+from domain.law.book import LawBook
+from projections.certificates import Certificates
+from projections.engine import ReadModel
+from projections.status import Status
+from projections.trail import Trail
+from projections.worklist import Worklist
+
+
+def read_models(law: LawBook) -> list[ReadModel]:
+    """Every read model; a new one is added here and built by itself at the next start."""
+    return [Status(law), Trail(), Certificates(), Worklist(law)]

@@ -1,0 +1,353 @@
+"""The projector: follows the journal in pages and brings every read model up to date.
+
+Rows and position move in one transaction. A read model lives in a table named for its version and
+build, behind a view of its plain name; readers use the views only. A fact that a read model cannot
+take is parked with an alarm, never skipped silently. A rebuild fills a new table beside the old one,
+compares, switches the view and drops the old.
+"""
+
+import hashlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, LiteralString, cast
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier
+
+from application.database import advisory_lock, service_conninfo
+from application.journeys import Journeys
+from application.recorded import Recorded
+from application.store import Journal
+from domain.product.state import Product
+
+log = structlog.get_logger(__name__)
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+LIVE_PAGE = 2_000
+REBUILD_PAGE = 25_000
+POLL_SECONDS = 1.0
+PROJECTOR_LOCK = 7229614
+TABLES_LOCK = 7229615
+REBUILD_LOCK = 7229616
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS read.models (
+    table_name text    PRIMARY KEY,
+    name       text    NOT NULL,
+    version    int     NOT NULL,
+    position   bigint  NOT NULL DEFAULT 0,
+    active     boolean NOT NULL,
+    built_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX IF NOT EXISTS models_active ON read.models (name) WHERE active;
+CREATE TABLE IF NOT EXISTS read.parked (
+    table_name text   NOT NULL REFERENCES read.models ON DELETE CASCADE,
+    position   bigint NOT NULL,
+    product_id uuid   NOT NULL,
+    error      text   NOT NULL,
+    parked_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (table_name, position)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Facts in order, and the products they touch as they stand after the page."""
+
+    facts: Sequence[Recorded]
+    products: dict[UUID, Product]
+
+
+class ReadModel(ABC):
+    """One read model. ``version`` rises whenever its rows would differ: it is then rebuilt."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    ddl: ClassVar[LiteralString]
+    """Body of CREATE TABLE and its indexes; ``{table}`` stands for the table."""
+
+    @abstractmethod
+    def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
+        """Write what a page changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A read model's table and how far it has come."""
+
+    name: str
+    table: str
+    version: int
+    position: int
+    parked: int
+
+
+class Projector:
+    """Follows the journal for all read models of one database."""
+
+    def __init__(self, url: str, journal: Journal, models: Sequence[ReadModel]) -> None:
+        self._conninfo = service_conninfo(url, application_name="ocop-projector")
+        self._journal = journal
+        self._models = {model.name: model for model in models}
+        self._journeys = Journeys(journal, size=50_000)
+
+    def connect(self) -> Connection:
+        """A connection of the projector's own."""
+        return psycopg.connect(self._conninfo, autocommit=True, row_factory=tuple_row)
+
+    # ── Following ───────────────────────────────────────────────────────────────────────────────
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until told to stop; one process at a time, started again after any failure."""
+        while not stop.is_set():
+            try:
+                with self.connect() as connection, self._alone(connection, stop):
+                    self.ensure_tables(connection)
+                    self._rebuild_outdated(stop)
+                    self._follow(connection, stop)
+            except psycopg.Error as error:
+                log.warning("projector-restarts", error=type(error).__name__)
+                stop.wait(0.5)
+            except Exception:
+                log.exception("projector-failed")
+                stop.wait(2.0)
+
+    @contextmanager
+    def _alone(self, connection: Connection, stop: threading.Event) -> Iterator[None]:
+        held = False
+        while not held and not stop.is_set():
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (PROJECTOR_LOCK,)).fetchone()
+            held = bool(row and row[0]) or stop.wait(0.5)
+        yield
+
+    def _follow(self, connection: Connection, stop: threading.Event) -> None:
+        connection.execute("LISTEN ocop_events")
+        while not stop.is_set():
+            if not self.step(connection):
+                for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    pass
+
+    def step(self, connection: Connection, limit: int = LIVE_PAGE) -> int:
+        """Apply the next page to the read models that lag most; how many facts it had."""
+        with connection.transaction():
+            standings = self._standings(connection, lock=True)
+            if not standings:
+                return 0
+            position = min(standings.values())
+            ahead = [p for p in standings.values() if p > position]
+            facts = self._journal.page(position, limit, *([min(ahead)] if ahead else []))
+            if not facts:
+                if ahead:  # a hole between positions: nothing to apply, move on
+                    self._move(connection, [t for t, p in standings.items() if p == position], min(ahead))
+                return 0
+            reached = facts[-1].position
+            tables = [table for table, at in standings.items() if at == position]
+            self._apply(connection, tables, facts)
+            self._move(connection, tables, reached)
+            connection.execute("SELECT pg_notify('ocop_read', %s)", (str(min([reached, *ahead])),))
+            return len(facts)
+
+    def _apply(self, connection: Connection, tables: Sequence[str], facts: Sequence[Recorded]) -> None:
+        page = Page(facts, self._journeys.follow(facts, facts[-1].position))
+        for table in tables:
+            model = self._model_of(table)
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    model.apply(cursor, Identifier("read", table), page)
+            except psycopg.OperationalError:
+                raise
+            except Exception:
+                log.exception("page-applied-one-by-one", table=table, position=facts[-1].position)
+                for recorded in facts:
+                    self.apply_one(connection, table, recorded)
+
+    def apply_one(self, connection: Connection, table: str, recorded: Recorded) -> bool:
+        """Apply one fact to one read model, or park it with an alarm; whether it was applied."""
+        product_id = recorded.originator_id
+        try:
+            states = self._journeys.load([product_id], recorded.position)
+            with connection.transaction(), connection.cursor() as cursor:
+                self._model_of(table).apply(cursor, Identifier("read", table), Page([recorded], states))
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            log.exception("fact-parked", table=table, position=recorded.position, product=str(product_id))
+            connection.execute(
+                "INSERT INTO read.parked (table_name, position, product_id, error) VALUES (%s, %s, %s, %s)"
+                " ON CONFLICT (table_name, position) DO UPDATE SET error = excluded.error",
+                (table, recorded.position, product_id, f"{type(error).__name__}: {error}"[:2000]),
+            )
+            return False
+        return True
+
+    def retry_parked(self) -> tuple[int, int]:
+        """Try the parked facts again; (taken, still parked)."""
+        taken = left = 0
+        with self.connect() as connection:
+            rows = connection.execute("SELECT table_name, position FROM read.parked ORDER BY position").fetchall()
+            for table, position in rows:
+                with connection.transaction():
+                    recorded = self._journal.page(position - 1, 1)[0]
+                    if self.apply_one(connection, table, recorded):
+                        connection.execute(
+                            "DELETE FROM read.parked WHERE table_name = %s AND position = %s", (table, position)
+                        )
+                        taken += 1
+                    else:
+                        left += 1
+        return taken, left
+
+    # ── Tables ──────────────────────────────────────────────────────────────────────────────────
+
+    def ensure_tables(self, connection: Connection) -> None:
+        """Create what is missing, so that readers find every view from the first start on."""
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
+            connection.execute(TABLES)
+            known = {row[0] for row in connection.execute("SELECT name FROM read.models WHERE active")}
+            for name, model in self._models.items():
+                if name not in known:
+                    table = self._create(connection, model, active=True)
+                    self._switch_view(connection, name, table)
+
+    def _create(self, connection: Connection, model: ReadModel, *, active: bool) -> str:
+        row = connection.execute("SELECT count(*) FROM read.models WHERE name = %s", (model.name,)).fetchone()
+        taken = {r[0] for r in connection.execute("SELECT table_name FROM read.models")}
+        build = (row[0] if row else 0) + 1
+        while (table := f"{model.name}_v{model.version}_{build}") in taken:
+            build += 1
+        connection.execute(SQL(model.ddl).format(table=Identifier("read", table), **_index_names(model, table)))
+        connection.execute(
+            "INSERT INTO read.models (table_name, name, version, active) VALUES (%s, %s, %s, %s)",
+            (table, model.name, model.version, active),
+        )
+        return table
+
+    def _switch_view(self, connection: Connection, name: str, table: str) -> None:
+        view = Identifier("read", name)
+        connection.execute(SQL("DROP VIEW IF EXISTS {}").format(view))
+        connection.execute(SQL("CREATE VIEW {} AS SELECT * FROM {}").format(view, Identifier("read", table)))
+
+    def _standings(self, connection: Connection, *, lock: bool) -> dict[str, int]:
+        query = "SELECT table_name, position FROM read.models WHERE active ORDER BY table_name"
+        rows = connection.execute(query + (" FOR UPDATE" if lock else "")).fetchall()
+        return {table: at for table, at in rows if table.rsplit("_v", 1)[0] in self._models}
+
+    def _move(self, connection: Connection, tables: Sequence[str], position: int) -> None:
+        connection.execute(
+            "UPDATE read.models SET position = %s WHERE table_name = ANY(%s)", (position, list(tables))
+        )
+
+    def _model_of(self, table: str) -> ReadModel:
+        return self._models[table.rsplit("_v", 1)[0]]
+
+    def standings(self) -> list[Standing]:
+        """All active read models."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                "SELECT m.name, m.table_name, m.version, m.position,"
+                " (SELECT count(*) FROM read.parked p WHERE p.table_name = m.table_name)"
+                " FROM read.models m WHERE m.active ORDER BY m.name"
+            ).fetchall()
+        return [Standing(*row) for row in rows]
+
+    # ── Rebuilding ──────────────────────────────────────────────────────────────────────────────
+
+    def _rebuild_outdated(self, stop: threading.Event) -> None:
+        outdated = [s.name for s in self.standings() if s.version != self._models[s.name].version]
+        if outdated and not stop.is_set():
+            log.info("read-models-outdated", names=outdated)
+            self.rebuild(outdated)
+
+    def rebuild(
+        self, names: Sequence[str], progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> dict[str, bool]:
+        """Fill new tables beside the old ones, compare, switch, drop; readers go on meanwhile.
+
+        ``progress`` is told (position reached, head). Returns name → whether the new rows equal the
+        old ones at the same position (always worth a look when the code did not change).
+        """
+        with self.connect() as connection, advisory_lock(connection, REBUILD_LOCK):
+            with connection.transaction():
+                self._sweep(connection)
+                fresh = {name: self._create(connection, self._models[name], active=False) for name in names}
+            position, head = 0, self._journal.head()
+            while position < head:
+                facts = self._journal.page(position, REBUILD_PAGE, head)
+                with connection.transaction():
+                    self._apply(connection, list(fresh.values()), facts)
+                    self._move(connection, list(fresh.values()), facts[-1].position)
+                position = facts[-1].position
+                progress(position, head)
+            return self._switch(connection, fresh, position)
+
+    def _sweep(self, connection: Connection) -> None:
+        """Drop what a rebuild that was cut off left behind."""
+        for (table,) in connection.execute("DELETE FROM read.models WHERE NOT active RETURNING table_name").fetchall():
+            connection.execute(SQL("DROP TABLE IF EXISTS {}").format(Identifier("read", table)))
+
+    def _switch(self, connection: Connection, fresh: dict[str, str], position: int) -> dict[str, bool]:
+        same: dict[str, bool] = {}
+        with connection.transaction():
+            # Holding the active rows stops the live projector for the moment of the switch.
+            rows = connection.execute(
+                "SELECT name, table_name, position FROM read.models WHERE active AND name = ANY(%s) FOR UPDATE",
+                (list(fresh),),
+            ).fetchall()
+            target = max((at for _, _, at in rows), default=position)
+            while facts := self._journal.page(position, REBUILD_PAGE, target):
+                self._apply(connection, list(fresh.values()), facts)
+                position = facts[-1].position
+            self._move(connection, list(fresh.values()), max(position, target))
+            for name, old, at in rows:
+                same[name] = at == target and self._digest(connection, old) == self._digest(connection, fresh[name])
+                connection.execute("UPDATE read.models SET active = false WHERE table_name = %s", (old,))
+                connection.execute("UPDATE read.models SET active = true WHERE table_name = %s", (fresh[name],))
+                self._switch_view(connection, name, fresh[name])
+                connection.execute(SQL("DROP TABLE {}").format(Identifier("read", old)))
+                connection.execute("DELETE FROM read.models WHERE table_name = %s", (old,))
+        return same
+
+    def _digest(self, connection: Connection, table: str) -> tuple[int, int]:
+        query = SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::numeric FROM {} t")
+        row = connection.execute(query.format(Identifier("read", table))).fetchone()
+        return (row[0], int(row[1])) if row else (0, 0)
+
+    def catch_up(self) -> None:
+        """Follow until nothing is left (for commands and tests)."""
+        with self.connect() as connection:
+            self.ensure_tables(connection)
+            while self.step(connection) or self._behind(connection):
+                pass
+
+    def _behind(self, connection: Connection) -> bool:
+        standings = self._standings(connection, lock=False)
+        return bool(standings) and min(standings.values()) < max(standings.values())
+
+
+def _index_names(model: ReadModel, table: str) -> dict[str, Identifier]:
+    short = hashlib.sha256(table.encode()).hexdigest()[:8]
+    return {f"i{n}": Identifier(f"{model.name}_{short}_{n}") for n in range(1, 9)}
+
+
+def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows turned into columns, for ``unnest``."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def bulk(table: Identifier, types: dict[str, str], on_conflict: LiteralString = "") -> Any:
+    """An INSERT that takes one array a column: name → PostgreSQL type."""
+    names = SQL(", ").join(map(Identifier, types))
+    arrays = SQL(", ").join(SQL(cast("LiteralString", f"%s::{kind}[]")) for kind in types.values())
+    return SQL("INSERT INTO {} ({}) SELECT * FROM unnest({}) {}").format(table, names, arrays, SQL(on_conflict))
+
+

@@ -1,0 +1,285 @@
+"""One sentence a fact, Vietnamese and English: what was done, as an inspector reads it.
+
+Who, as what, when and on which paper are put around it by the trail. A fact without its two sentences
+fails the house test.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from application.recorded import Recorded
+from domain.law.areas import area_name
+from domain.product.facts import ProductFact
+from domain.values import ROLE_NAMES
+
+
+def day(value: date | None) -> str:
+    """dd/mm/yyyy."""
+    return value.strftime("%d/%m/%Y") if value else "—"
+
+
+def dong(value: int | None) -> str:
+    """1.234.567 đ."""
+    return f"{value:,}".replace(",", ".") + " đ" if value is not None else "—"
+
+
+def vnd(value: int | None) -> str:
+    """VND 1,234,567."""
+    return f"VND {value:,}" if value is not None else "—"
+
+
+def items(values: Any) -> str:
+    """Items one after another."""
+    return "; ".join(str(v) for v in values) or "—"
+
+
+def average(value: str, comma: str) -> str:
+    """An exact average shown with two decimals; the exact value stays in the fact."""
+    return f"{float(round(Fraction(value), 2)):.2f}".replace(".", comma)
+
+
+def _changes(fact: Any) -> str:
+    return "; ".join(f"{name}: “{fact.was.get(name)}” → “{value}”" for name, value in fact.now.items())
+
+
+_LEVEL_VI = {"commune": "cấp xã", "province": "cấp tỉnh", "centre": "cấp trung ương"}
+_KIND_VI = {"first-time": "lần đầu", "upgrade": "nâng hạng", "re-evaluation": "đánh giá lại"}
+_ABOUT_VI = {"food-safety": "an toàn thực phẩm", "environment": "bảo vệ môi trường"}
+
+Phrase = Callable[[Any], str]
+
+SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
+    "product.identified": (
+        lambda f: f"ghi nhận sản phẩm “{f.name}” tại {area_name(f.commune)}, chu trình {f.cycle}",
+        lambda f: f"recorded the product “{f.name}” in {area_name(f.commune)}, cycle {f.cycle}",
+    ),
+    "product.guidance-given": (
+        lambda f: f"ghi nhận tuyên truyền, hướng dẫn “{f.title}” do {f.given_by} thực hiện",
+        lambda f: f"recorded guidance “{f.title}” given by {f.given_by}",
+    ),
+    "product.idea-form-handed-over": (
+        lambda f: f"giao phiếu đăng ký ý tưởng cho {f.received_by}",
+        lambda f: f"handed the idea form over to {f.received_by}",
+    ),
+    "product.idea-submitted": (
+        lambda f: f"nộp phiếu đăng ký ý tưởng “{f.product_name}” của {f.producer.name}",
+        lambda f: f"submitted the idea “{f.product_name}” of {f.producer.name}",
+    ),
+    "product.idea-returned": (
+        lambda f: f"trả lại ý tưởng: {f.reasons}; cần bổ sung: {items(f.missing)}",
+        lambda f: f"returned the idea: {f.reasons}; missing: {items(f.missing)}",
+    ),
+    "product.idea-endorsed": (
+        lambda f: "xác nhận ý tưởng, đưa vào kế hoạch ý tưởng của xã",
+        lambda f: "endorsed the idea and put it into the commune's plan",
+    ),
+    "product.idea-accepted": (
+        lambda f: "chấp thuận ý tưởng",
+        lambda f: "accepted the idea",
+    ),
+    "product.idea-rejected": (
+        lambda f: f"không chấp thuận ý tưởng: {f.reasons} (tiêu chí: {items(f.failed)})",
+        lambda f: f"rejected the idea: {f.reasons} (tests: {items(f.failed)})",
+    ),
+    "product.idea-withdrawn": (
+        lambda f: f"rút ý tưởng: {f.reason}",
+        lambda f: f"withdrew the idea: {f.reason}",
+    ),
+    "product.plan-submitted": (
+        lambda f: f"nộp phương án sản xuất kinh doanh với {len(f.milestones)} mốc, chi phí {dong(f.cost)}",
+        lambda f: f"submitted the business plan with {len(f.milestones)} milestones, cost {vnd(f.cost)}",
+    ),
+    "product.plan-returned": (
+        lambda f: f"trả lại phương án: {f.reasons}; cần bổ sung: {items(f.missing)}",
+        lambda f: f"returned the plan: {f.reasons}; missing: {items(f.missing)}",
+    ),
+    "product.plan-accepted": (
+        lambda f: "chấp thuận phương án",
+        lambda f: "accepted the plan",
+    ),
+    "product.plan-amended": (
+        lambda f: f"điều chỉnh phương án ({len(f.milestones)} mốc): {f.reason}",
+        lambda f: f"amended the plan ({len(f.milestones)} milestones): {f.reason}",
+    ),
+    "product.milestone-reached": (
+        lambda f: f"đạt mốc “{f.code}” của phương án",
+        lambda f: f"reached milestone “{f.code}” of the plan",
+    ),
+    "product.evidence-obtained": (
+        lambda f: f"ghi nhận tài liệu {f.kind} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}",
+        lambda f: f"recorded {f.kind} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}",
+    ),
+    "product.commitment-made": (
+        lambda f: f"cam kết {_ABOUT_VI[f.about]} ({f.document})",
+        lambda f: f"committed to {f.about} ({f.document})",
+    ),
+    "product.difficulty-reported": (
+        lambda f: f"báo cáo khó khăn về {f.area}: {f.description}",
+        lambda f: f"reported a difficulty with {f.area}: {f.description}",
+    ),
+    "product.support-granted": (
+        lambda f: f"ghi nhận hỗ trợ {f.kind} của {f.granted_by}: {f.description} ({dong(f.amount)})",
+        lambda f: f"recorded support ({f.kind}) by {f.granted_by}: {f.description} ({vnd(f.amount)})",
+    ),
+    "product.site-visited": (
+        lambda f: f"kiểm tra thực địa: {f.findings}",
+        lambda f: f"visited the site: {f.findings}",
+    ),
+    "product.implementation-completed": (
+        lambda f: f"hoàn thành phương án; mốc chưa đạt: {items(f.open_milestones)}",
+        lambda f: f"completed the plan; milestones left open: {items(f.open_milestones)}",
+    ),
+    "product.plan-abandoned": (
+        lambda f: f"dừng phương án: {f.reason}",
+        lambda f: f"abandoned the plan: {f.reason}",
+    ),
+    "product.dossier-filed": (
+        lambda f: f"nộp hồ sơ {_KIND_VI[f.kind]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}",
+        lambda f: f"filed a {f.kind} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}",
+    ),
+    "product.dossier-registered": (
+        lambda f: f"vào sổ tiếp nhận hồ sơ {_LEVEL_VI[f.level]}, phiếu số {f.slip_number}, người nhận {f.received_by}",
+        lambda f: f"entered the dossier in the {f.level} register, slip {f.slip_number}, received by {f.received_by}",
+    ),
+    "product.supplement-requested": (
+        lambda f: f"yêu cầu bổ sung hồ sơ ({_LEVEL_VI[f.level]}): {items(f.items)}",
+        lambda f: f"asked for a supplement ({f.level}): {items(f.items)}",
+    ),
+    "product.supplement-given": (
+        lambda f: f"bổ sung hồ sơ: {f.answer}",
+        lambda f: f"gave the supplement: {f.answer}",
+    ),
+    "product.commune-report-issued": (
+        lambda f: f"ban hành báo cáo của xã số {f.number} (Biểu mẫu 03){_late_vi(f.late_days)}",
+        lambda f: f"issued the commune's report {f.number} (Form 03){_late_en(f.late_days)}",
+    ),
+    "product.proposed-to-province": (
+        lambda f: f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, xong trước {day(f.batch_done)}",
+        lambda f: f"proposed the product to the province by letter {f.letter_number}; batch {f.batch}, done before {f.batch_done}",
+    ),
+    "product.accepted-for-batch": (
+        lambda f: f"tiếp nhận hồ sơ vào đợt {f.batch} với {f.samples_received} mẫu sản phẩm",
+        lambda f: f"accepted the dossier for batch {f.batch} with {f.samples_received} samples",
+    ),
+    "product.dossier-rejected": (
+        lambda f: f"loại hồ sơ trước khi chấm điểm: {f.details} (căn cứ: {f.ground}, {f.legal_basis})",
+        lambda f: f"rejected the dossier before scoring: {f.details} (ground: {f.ground}, {f.legal_basis})",
+    ),
+    "product.advisory-reported": (
+        lambda f: f"báo cáo tổ tư vấn số {f.report_number}, {len(f.findings)} kết quả thẩm định",
+        lambda f: f"reported for the advisory team, number {f.report_number}, {len(f.findings)} findings",
+    ),
+    "product.score-sheet-submitted": (
+        lambda f: f"nộp phiếu đánh giá vòng {f.round}: {f.total} điểm",
+        lambda f: f"handed in a score sheet of round {f.round}: {f.total} points",
+    ),
+    "product.rescoring-ordered": (
+        lambda f: f"chênh lệch {f.spread} điểm, hội đồng thảo luận và chấm lại (vòng {f.round}): {f.discussion}",
+        lambda f: f"totals differed by {f.spread}; the council discussed and scores again (round {f.round}): {f.discussion}",
+    ),
+    "product.scoring-concluded": (
+        lambda f: f"kết luận chấm điểm (biên bản {f.minutes_number}): trung bình {average(f.average, ',')} điểm của {len(f.totals)} phiếu, đạt {f.stars} sao{_missed_vi(f)}",
+        lambda f: f"concluded the scoring (minutes {f.minutes_number}): average {average(f.average, '.')} of {len(f.totals)} sheets, {f.stars} stars{_missed_en(f)}",
+    ),
+    "product.recognised": (
+        lambda f: f"công nhận {f.stars} sao theo quyết định {f.decision_number}, cấp giấy chứng nhận {f.certificate_number}, hiệu lực đến {day(f.valid_to)}",
+        lambda f: f"recognised the product with {f.stars} stars by decision {f.decision_number}, certificate {f.certificate_number} valid to {f.valid_to}",
+    ),
+    "product.not-recognised": (
+        lambda f: f"không công nhận ({f.stars} sao, {f.legal_basis}): {f.reasons}",
+        lambda f: f"did not recognise the product ({f.stars} stars, {f.legal_basis}): {f.reasons}",
+    ),
+    "product.result-approved": (
+        lambda f: f"phê duyệt kết quả {average(f.average, ',')} điểm theo quyết định {f.decision_number}, trình Bộ",
+        lambda f: f"approved the result of {average(f.average, '.')} points by decision {f.decision_number} for the ministry",
+    ),
+    "product.result-notified": (
+        lambda f: f"thông báo kết quả bằng văn bản {f.letter_number} cho {items(f.recipients)}",
+        lambda f: f"notified the result by letter {f.letter_number} to {items(f.recipients)}",
+    ),
+    "product.dossier-withdrawn": (
+        lambda f: f"rút hồ sơ: {f.reason}",
+        lambda f: f"withdrew the dossier: {f.reason}",
+    ),
+    "product.ecommerce-listed": (
+        lambda f: f"đưa sản phẩm lên sàn {f.platform} ({f.listing})",
+        lambda f: f"listed the product on {f.platform} ({f.listing})",
+    ),
+    "product.ecommerce-delisted": (
+        lambda f: f"gỡ sản phẩm khỏi sàn {f.platform} ({f.listing}): {f.reason}",
+        lambda f: f"took the listing on {f.platform} ({f.listing}) down: {f.reason}",
+    ),
+    "product.fair-attended": (
+        lambda f: f"tham gia hội chợ “{f.fair}” tại {f.place}, bán {dong(f.sales)}",
+        lambda f: f"attended the fair “{f.fair}” in {f.place}, sales {vnd(f.sales)}",
+    ),
+    "product.point-of-sale-joined": (
+        lambda f: f"đưa sản phẩm vào điểm bán OCOP “{f.point_of_sale}”, {f.address}",
+        lambda f: f"entered the OCOP point of sale “{f.point_of_sale}”, {f.address}",
+    ),
+    "product.retail-chain-joined": (
+        lambda f: f"đưa sản phẩm vào chuỗi bán lẻ {f.chain} ({f.stores} cửa hàng)",
+        lambda f: f"entered the retail chain {f.chain} ({f.stores} stores)",
+    ),
+    "product.contract-signed": (
+        lambda f: f"ký hợp đồng {f.number} với {f.partner}, giá trị {dong(f.value)}",
+        lambda f: f"signed contract {f.number} with {f.partner}, value {vnd(f.value)}",
+    ),
+    "product.revenue-reported": (
+        lambda f: f"báo cáo doanh thu kỳ {f.period}, kênh {f.channel}: {dong(f.amount)}",
+        lambda f: f"reported revenue of {f.period} through {f.channel}: {vnd(f.amount)}",
+    ),
+    "product.journey-withdrawn": (
+        lambda f: f"rút khỏi chương trình: {f.reason}",
+        lambda f: f"left the programme: {f.reason}",
+    ),
+    "product.fact-corrected": (
+        lambda f: f"đính chính sự kiện số {f.corrected_version} theo {f.authority}: {_changes(f)} (lý do: {f.reason})",
+        lambda f: f"corrected fact {f.corrected_version} under {f.authority}: {_changes(f)} (reason: {f.reason})",
+    ),
+}
+
+
+def _late_vi(days: int) -> str:
+    return f", chậm {days} ngày làm việc" if days else ", đúng hạn"
+
+
+def _late_en(days: int) -> str:
+    return f", {days} working days late" if days else ", in time"
+
+
+def _missed_vi(fact: Any) -> str:
+    found = [f"{g.code} ({g.stars} sao cần {g.needed}, có {g.found})" for g in fact.missed]
+    return f"; điều kiện chưa đạt: {items(found)}" if found else ""
+
+
+def _missed_en(fact: Any) -> str:
+    found = [f"{g.code} ({g.stars} stars need {g.needed}, found {g.found})" for g in fact.missed]
+    return f"; conditions missed: {items(found)}" if found else ""
+
+
+def act(fact: ProductFact) -> tuple[str, str]:
+    """What was done, in Vietnamese and English."""
+    vi, en = SENTENCES[fact.stored_name]
+    return vi(fact), en(fact)
+
+
+def sentence(recorded: Recorded) -> tuple[str, str]:
+    """The whole sentence: when, who, as what, what, on which paper; and whether it is illustrative."""
+    e = recorded.envelope
+    vi, en = act(e.data)
+    role_vi, role_en = ROLE_NAMES[e.actor.role]
+    paper_vi = f", theo văn bản {e.paper.number}" if e.paper else ""
+    paper_en = f", on paper {e.paper.number}" if e.paper else ""
+    if e.source.kind == "illustrative":
+        paper_vi, paper_en = paper_vi + " [minh hoạ]", paper_en + " [illustrative]"
+    elif e.source.kind == "paper":
+        paper_vi, paper_en = paper_vi + " [nhập từ giấy]", paper_en + " [from paper]"
+    return (
+        f"Ngày {day(e.effective_on)}, {e.actor.person} ({role_vi}, {e.actor.office}) {vi}{paper_vi}.",
+        f"On {e.effective_on}, {e.actor.person} ({role_en}, {e.actor.office}) {en}{paper_en}.",
+    )
+
+

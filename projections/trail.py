@@ -1,0 +1,97 @@
+"""Audit trail: who did what, as what, when, on which paper?
+
+For supervisors and inspectors: one sentence a fact in Vietnamese and English, nothing left out, a
+correction beside the fact it corrects. Rows are only ever added.
+"""
+
+import json
+from typing import Any, ClassVar, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg.sql import Identifier
+
+from projections.engine import Cursor, Page, ReadModel, bulk, columns
+from projections.sentences import sentence
+
+COLUMNS = {
+    "position": "bigint",
+    "product_id": "uuid",
+    "version": "bigint",
+    "fact": "text",
+    "step": "int",
+    "effective_on": "date",
+    "recorded_at": "timestamptz",
+    "person": "text",
+    "role": "text",
+    "office": "text",
+    "area": "text",
+    "paper": "text",
+    "source": "text",
+    "command_id": "uuid",
+    "vi": "text",
+    "en": "text",
+    "data": "text",
+}
+
+
+class Trail(ReadModel):
+    """Writes the rows."""
+
+    name = "trail"
+    version = 1
+    ddl: ClassVar[LiteralString] = """
+        CREATE TABLE {table} (
+            position bigint PRIMARY KEY, product_id uuid NOT NULL, version bigint NOT NULL, fact text NOT NULL,
+            step int, effective_on date NOT NULL, recorded_at timestamptz NOT NULL, person text NOT NULL,
+            role text NOT NULL, office text NOT NULL, area text NOT NULL, paper text, source text NOT NULL,
+            command_id uuid NOT NULL, vi text NOT NULL, en text NOT NULL, data text NOT NULL
+        );
+        CREATE INDEX {i1} ON {table} (product_id, version);
+    """
+
+    def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
+        """One row a fact."""
+        rows = []
+        for r in page.facts:
+            e = r.envelope
+            vi, en = sentence(r)
+            rows.append(
+                (
+                    r.position,
+                    r.originator_id,
+                    r.originator_version,
+                    e.data.stored_name,
+                    int(e.data.step) if e.data.step else None,
+                    e.effective_on,
+                    e.recorded_at,
+                    e.actor.person,
+                    e.actor.role.value,
+                    e.actor.office,
+                    e.actor.area,
+                    e.paper.number if e.paper else None,
+                    e.source.kind,
+                    e.command_id,
+                    vi,
+                    en,
+                    e.data.model_dump_json(),
+                )
+            )
+        cursor.execute(bulk(table, COLUMNS), columns(rows, len(COLUMNS)))
+
+
+async def trail_of(
+    connection: AsyncConnection[Any], product_id: UUID, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """The product's facts after a version, oldest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        result = await cursor.execute(
+            "SELECT t.*, (SELECT array_agg(c.version ORDER BY c.version) FROM read.trail c"
+            "  WHERE c.product_id = t.product_id AND c.fact = 'product.fact-corrected'"
+            "  AND (c.data::json ->> 'corrected_version')::bigint = t.version) AS corrected_by"
+            " FROM read.trail t WHERE product_id = %s AND version > %s ORDER BY version LIMIT %s",
+            (product_id, after, limit),
+        )
+        rows = await result.fetchall()
+    return [{**row, "data": json.loads(row["data"])} for row in rows]

@@ -1,0 +1,65 @@
+"""One PostgreSQL server for the run (embedded, or OCOP_TEST_DATABASE_URL); a fresh database per module."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from application.database import EmbeddedPostgres, migrate
+from application.store import Journal
+from domain.law.book import law_book
+from projections.catalogue import read_models
+from projections.engine import Projector
+from tests.service import Service
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    given = os.environ.get("OCOP_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="ocop-test-", ignore_cleanup_errors=True) as folder:
+        embedded = EmbeddedPostgres(Path(folder))
+        yield embedded.start()
+        embedded.stop()
+
+
+def fresh_database(server_url: str) -> Iterator[str]:
+    name = f"ocop_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = make_conninfo(server_url, dbname=name)
+    migrate(url)
+    yield url
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def database(server_url: str) -> Iterator[str]:
+    """A migrated, empty database for the module."""
+    yield from fresh_database(server_url)
+
+
+@pytest.fixture
+def own_database(server_url: str) -> Iterator[str]:
+    """A migrated, empty database for one test."""
+    yield from fresh_database(server_url)
+
+
+@pytest.fixture(scope="module")
+def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The real service as a process, on the module's database."""
+    running = Service(tmp_path_factory.mktemp("service"), database).start()
+    yield running
+    running.stop()
+
+
+def projector_for(url: str) -> Projector:
+    return Projector(url, Journal(url), read_models(law_book()))

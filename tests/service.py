@@ -1,0 +1,122 @@
+"""The real service as a process of its own, for scenarios over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.security import make_tokens
+from domain.values import Actor, Role
+from tests.story import Chapter, actor
+
+READERS = (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR)
+
+
+def tea_actors() -> list[Actor]:
+    """Everybody in the tea's story, three council members, and a reader of each kind."""
+    roles = [r for r in Role if r is not Role.COUNCIL_MEMBER]
+    members = [actor(Role.COUNCIL_MEMBER, n) for n in (1, 2, 3)]
+    foreign = Actor(person="officer elsewhere", office="elsewhere", role=Role.COMMUNE_OFFICER, area="00070")
+    other = Actor(
+        person="another producer", office="another", role=Role.PRODUCER, area="04876", producer="HKD-9999"
+    )
+    return [*(actor(r) for r in roles), *members, foreign, other]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """``ocop serve`` on a free port; ``command`` starts another program that serves the same way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str | None,
+        command: Sequence[str] = (sys.executable, "-m", "api.cli", "serve"),
+        actors: Sequence[Actor] | None = None,
+        port: int | None = None,
+    ) -> None:
+        self.folder, self.port = folder, port or free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokens_file = folder / "tokens.json"
+        make_tokens(self.tokens_file, actors if actors is not None else tea_actors())
+        lines = json.loads(self.tokens_file.read_text(encoding="utf-8"))
+        self.tokens = {line["actor"]["person"]: line["token"] for line in lines}
+        env = {k: v for k, v in os.environ.items() if not k.startswith("OCOP_")}
+        env |= {"OCOP_VAR": str(folder), "OCOP_PORT": str(self.port), "OCOP_LOG": "json"}
+        if database_url:
+            env["OCOP_DATABASE_URL"] = database_url
+        self._env, self._command = env, list(command)
+        self.log = folder / f"service-{self.port}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=self.address, timeout=30)
+
+    def start(self, patience: float = 60) -> Service:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
+        deadline = time.monotonic() + patience
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if self.client.get("/health/ready").status_code == 200:
+                    return self
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(self.log.read_text(encoding="utf-8")[-5000:])
+            time.sleep(0.05)
+
+    def stop(self, patience: float = 20) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(patience)
+        self.client.close()
+
+    def kill(self) -> None:
+        """kill -9 of the service's own process."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def headers(self, who: Role | Actor | str, **more: str) -> dict[str, str]:
+        person = who.person if isinstance(who, Actor) else actor(who).person if isinstance(who, Role) else who
+        return {"Authorization": f"Bearer {self.tokens[person]}", **more}
+
+    def get(self, path: str, who: Role | Actor | str = Role.SUPERVISOR, **headers: str) -> httpx.Response:
+        return self.client.get(path, headers=self.headers(who, **headers))
+
+    def give(
+        self, product: str | None, command: str, who: Role | Actor | str, body: Any, key: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """Give a command (``product`` None opens a journey) with an idempotency key."""
+        path = f"/v1/products/{product}/commands/{command}" if product else "/v1/products"
+        more = {"Idempotency-Key": key or secrets.token_hex(8), **headers}
+        return self.client.post(path, json=body, headers=self.headers(who, **more))
+
+    def tell(self, chapters: Sequence[Chapter]) -> str:
+        """Tell a story over HTTP; every chapter must go through. Returns the product's id."""
+        product: str | None = None
+        members = 0
+        for command, role, body in chapters:
+            members += command == "submit-score-sheet"
+            who = actor(role, members) if role is Role.COUNCIL_MEMBER else actor(role)
+            answer = self.give(product, command, who, body)
+            assert answer.status_code in (200, 201), f"{command}: {answer.text}"
+            product = answer.json()["product_id"]
+            self.position = answer.json()["position"]
+        assert product is not None
+        return product
