@@ -21,7 +21,14 @@ from api.app import create_app
 from api.demonstration.actors import demonstration_actors
 from api.demonstration.loader import load_demonstration
 from api.security import Tokens, make_tokens, read_holders
-from application.database import CannotMigrate, EmbeddedPostgres, migrate, service_conninfo
+from application.database import (
+    CannotMigrate,
+    EmbeddedPostgres,
+    ensure_login,
+    is_current,
+    migrate,
+    service_conninfo,
+)
 from application.logs import configure_logs
 from application.settings import Settings
 from application.store import Journal
@@ -39,9 +46,13 @@ def _prepare(settings: Settings) -> tuple[str, EmbeddedPostgres | None]:
     """Database URL of a running, migrated database, and the embedded server if it is ours to keep up."""
     embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
     url = settings.database_url or (embedded.start() if embedded else "")
+    owner = settings.owner_database_url or url
     try:
-        migrate(settings.owner_database_url or url)
-    except (CannotMigrate, psycopg.OperationalError) as error:
+        if not is_current(url):
+            migrate(owner)
+        if settings.service_login and settings.service_password:
+            ensure_login(owner, settings.service_login, settings.service_password)
+    except (CannotMigrate, psycopg.Error) as error:
         console.print(f"[red]Cannot prepare the database: {type(error).__name__}: {error}[/red]")
         raise typer.Exit(1) from None
     projector = _projector(url)
@@ -117,7 +128,7 @@ def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) ->
 def _keep_projecting(url: str, stopping: threading.Event) -> None:
     """Run the projector in a process of its own, again when it ends."""
     while not stopping.is_set():
-        child = subprocess.Popen(  # noqa: S603 our own module, no shell
+        child = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "project"], env={**os.environ, "OCOP_DATABASE_URL": url}
         )
         while child.poll() is None:
@@ -179,9 +190,7 @@ def rebuild(names: Annotated[list[str] | None, typer.Argument(help="Read models;
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("facts", total=None)
-        same = _projector(url).rebuild(
-            wanted, lambda done, head: progress.update(task, completed=done, total=head)
-        )
+        same = _projector(url).rebuild(wanted, lambda done, head: progress.update(task, completed=done, total=head))
     for name, equal in same.items():
         console.print(f"{name}: {'the same rows as before' if equal else 'rows differ from before'}")
 

@@ -4,6 +4,7 @@ The happy path only; every failure is a problem made in ``problems.py``. Bodies 
 here by hand, not by the framework: one pass over the bytes, strict, with a size limit.
 """
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from api.conditional import etag, expected_version, idempotency_key
-from api.problems import Problem, field_problem
+from api.problems import Problem, doubled_field, field_problem
 from api.security import caller
 from application.handle import Order, command_id_of, digest_of
 from application.writer import Answer, Writer
@@ -62,9 +63,19 @@ async def read_body(request: Request) -> bytes:
 def parse(kind: type[Command], body: bytes) -> Command:
     """A command out of JSON bytes."""
     try:
-        return kind.model_validate_json(body or b"{}")
+        command = kind.model_validate_json(body or b"{}")
     except ValidationError as error:
         raise field_problem(error.errors(include_url=False)) from None
+    if body:
+        json.loads(body, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+    return command
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a field given twice: the validator silently takes the last, a person may have meant the first."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise doubled_field(next(name for name in names if names.count(name) > 1))
 
 
 async def carry_out(request: Request, product: UUID | None, kind: type[Command]) -> Response:

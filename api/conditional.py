@@ -6,7 +6,7 @@ from fastapi import Request
 
 from api.problems import Problem
 
-_ETAG = re.compile(r'^(?:W/)?"?([0-9]{1,15})"?$')
+_ETAG = re.compile(r'^(?:W/)?("?)([0-9]{1,15})\1$')  # proxies weaken tags, people forget the quotes
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 
 
@@ -24,17 +24,17 @@ def expected_version(request: Request) -> int | None:
     if found is None:
         raise Problem(
             "malformed-header",
-            "If-Match phải là ETag của sản phẩm, ví dụ \"12\".",
-            "If-Match must be the product's ETag, such as \"12\".",
+            'If-Match phải là ETag của sản phẩm, ví dụ "12".',
+            'If-Match must be the product\'s ETag, such as "12".',
             errors=[{"field": "If-Match", "detail": "không phải ETag", "detail_en": "not an ETag"}],
         )
-    return int(found[1])
+    return int(found[2])
 
 
 def unchanged(request: Request, version: int) -> bool:
-    """Whether If-None-Match already names this version."""
-    given = request.headers.get("if-none-match", "")
-    return any((m := _ETAG.match(tag.strip())) and int(m[1]) == version for tag in given.split(","))
+    """Whether If-None-Match already names this version ("*": any)."""
+    tags = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    return "*" in tags or any((found := _ETAG.match(tag)) and int(found[2]) == version for tag in tags)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from api.problems import Problem
 from api.supervisors import Caller, Text, fresh, today
@@ -11,7 +11,6 @@ from application.store import Journal
 from domain.law.areas import covers
 from domain.product.facts import CATALOGUE
 from domain.values import Role
-from fastapi import Depends
 from projections.certificates import find_certificates
 from projections.scope import Scope
 
@@ -34,7 +33,9 @@ async def events(
     fact ever appears before ``next`` later. An empty page means that you have everything.
     """
     if actor.role not in FEED_ROLES:
-        raise Problem("role-not-allowed", "Vai trò của bạn không đọc luồng sự kiện.", "Your role may not read the feed.")
+        raise Problem(
+            "role-not-allowed", "Vai trò của bạn không đọc luồng sự kiện.", "Your role may not read the feed."
+        )
     wanted = [name for name in (types or "").split(",") if name]
     for name in wanted:
         if name not in CATALOGUE:

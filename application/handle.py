@@ -58,9 +58,7 @@ def digest_of(product: str, command: Command) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def handle(
-    product: Product, order: Order, law: LawBook, moment: Moment, history: tuple[Told, ...] = ()
-) -> Handled:
+def handle(product: Product, order: Order, law: LawBook, moment: Moment, history: tuple[Told, ...] = ()) -> Handled:
     """Check the version, authorise, decide. Raises Refusal; stores nothing."""
     if order.expected_version is not None and order.expected_version != product.version:
         raise StaleVersion(
@@ -94,6 +92,4 @@ def handle(
         after = replace(fold(told), version=after.version)
     held, wanted = open_claim(product), open_claim(after)
     moved = held != wanted
-    return Handled(
-        tuple(recorded), product, after, wanted if moved else None, held if moved else None
-    )
+    return Handled(tuple(recorded), product, after, wanted if moved else None, held if moved else None)

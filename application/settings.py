@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -12,6 +12,8 @@ class Settings:
 
     ``database_url``: PostgreSQL 15 or later (OCOP_DATABASE_URL); None means the embedded one.
     ``owner_database_url``: login that may migrate (OCOP_OWNER_DATABASE_URL; default: the same).
+    ``service_login``, ``service_password``: login that ``ocop migrate`` makes for the service
+    (OCOP_SERVICE_LOGIN, OCOP_SERVICE_PASSWORD; default: none).
     ``var``: folder of the embedded database and the token file (OCOP_VAR, default ./var).
     ``tokens``: file of bearer tokens (OCOP_TOKENS, default <var>/tokens.json).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
@@ -22,6 +24,8 @@ class Settings:
     tokens: Path
     database_url: str | None = None
     owner_database_url: str | None = None
+    service_login: str | None = None
+    service_password: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
     log_format: str | None = None
@@ -35,6 +39,8 @@ class Settings:
             tokens=Path(env.get("OCOP_TOKENS") or var / "tokens.json").absolute(),
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
+            service_login=env.get("OCOP_SERVICE_LOGIN") or None,
+            service_password=env.get("OCOP_SERVICE_PASSWORD") or None,
             host=env.get("OCOP_HOST") or "127.0.0.1",
             port=int(env.get("OCOP_PORT") or 8000),
             log_format=env.get("OCOP_LOG") or None,

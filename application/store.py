@@ -15,6 +15,7 @@ from eventsourcing.application import Application
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     ApplicationRecorder,
+    InfrastructureFactory,
     IntegrityError,
     JSONTranscoder,
     Mapper,
@@ -97,8 +98,10 @@ _CONSTRAINTS = {"events_pkey": "version", "commands_pkey": "command", "claims_pk
 
 
 class FactRecorder(PostgresApplicationRecorder):
-    """The library's recorder with our append. Its own table lock, retries and NOTIFY are not used:
-    the function serialises, and the writer resolves unknown outcomes by the command's key.
+    """The library's recorder with our append.
+
+    Its own table lock, retries and NOTIFY are not used: the function serialises, and the writer resolves
+    unknown outcomes by the command's key.
     """
 
     def insert_events(
@@ -173,7 +176,7 @@ class Journal(Application[UUID]):
         """Only what we pass counts: a stray variable of the shell must not choose another store."""
         return Environment(name, dict(env or {}))
 
-    def construct_factory(self, env: Environment) -> FactFactory:
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
         """Our factory, not one named in the environment."""
         return FactFactory(env)
 

@@ -128,16 +128,17 @@ class Writer:
     def carry_out(self, orders: list[Order]) -> list[Answer | BaseException]:
         """Settle a batch; one outcome an order, in their order."""
         outcomes: dict[int, Answer | BaseException] = {}
+        patience = time.monotonic() + PATIENCE
         try:
             outcomes = self._together(orders)
         except (Conflict, PersistenceError) as error:
             log.info("batch-settled-one-by-one", orders=len(orders), why=type(error).__name__)
         except Exception:
             log.exception("batch-failed")
-        patience = time.monotonic() + PATIENCE
         for index, order in enumerate(orders):
             if index not in outcomes:
-                outcomes[index] = self._alone(order, patience)
+                # Patience is the batch's: when one order used it up, the others do not wait again.
+                outcomes[index] = self._alone(order, patience) if time.monotonic() < patience else busy()
         for outcome in outcomes.values():
             name = "stored" if isinstance(outcome, Answer) else getattr(outcome, "code", "error")
             SETTLED.labels(name).inc()
@@ -166,7 +167,8 @@ class Writer:
                 # Later orders for the product wait their turn behind it.
                 contested.add(order.product_id)
                 continue
-            if not done.recorded:
+            if not done.recorded or done.released in {key for key, _ in beside.claims}:
+                # An append gives names back before it takes any: one taken in this batch comes back later.
                 contested.add(order.product_id)
                 continue
             seen.add(order.command_id)
@@ -211,22 +213,20 @@ class Writer:
                 log.exception("command-failed", command=order.command.name)
                 return error
             if time.monotonic() > patience:
-                return Busy(
-                    "Hệ thống đang bận; lệnh có thể đã hoặc chưa được ghi nhận.",
-                    "The store is busy; whether this command was stored shows when you repeat it.",
-                    hint_vi="Gửi lại với cùng Idempotency-Key.",
-                    hint_en="Send it again with the same Idempotency-Key.",
-                )
+                return busy()
 
     def _attempt(self, order: Order) -> Answer:
+        # The product is read before the command is looked up: if the same command is stored meanwhile
+        # (by another process, or by an append given up here), that shows as a conflict, not as a refusal.
+        facts = self._journal.streams([order.product_id])
         known = self._journal.command(order.command_id)
         if known is not None:
             return self._repeat(order, known)
-        facts = self._journal.streams([order.product_id])
         if not facts and order.command.name != "identify-product":
             raise NotFound("Không tìm thấy sản phẩm.", "There is no such product.")
         history = tuple(r.told for r in facts)
         product = fold(history)
+        self._journeys.keep({order.product_id: product})
         wanted = history if order.command.needs_history else ()
         done = handle(product, order, self._law, self._moment(), wanted)
         if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, order.product_id):
@@ -276,6 +276,16 @@ def answer(order: Order, done: Handled, positions: Iterator[int]) -> Answer:
     return Answer(order.product_id, done.after.version, facts[-1][2], facts)
 
 
+def busy() -> Busy:
+    """What a caller is told when the store did not take the command in time."""
+    return Busy(
+        "Hệ thống đang bận; lệnh có thể đã hoặc chưa được ghi nhận.",
+        "The store is busy; whether this command was stored shows when you repeat it.",
+        hint_vi="Gửi lại với cùng Idempotency-Key.",
+        hint_en="Send it again with the same Idempotency-Key.",
+    )
+
+
 def _taken() -> AlreadyRegistered:
     return AlreadyRegistered(
         "Chủ thể đã có một đăng ký đang mở cho sản phẩm này trong chu trình.",
@@ -284,5 +294,3 @@ def _taken() -> AlreadyRegistered:
         hint_vi="Tiếp tục với đăng ký đã có, hoặc rút đăng ký đó trước.",
         hint_en="Go on with the one that exists, or withdraw it first.",
     )
-
-

@@ -11,9 +11,7 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"
 
-    def __init__(
-        self, vi: str, en: str, *, field: str | None = None, hint_vi: str = "", hint_en: str = ""
-    ) -> None:
+    def __init__(self, vi: str, en: str, *, field: str | None = None, hint_vi: str = "", hint_en: str = "") -> None:
         super().__init__(en)
         self.vi, self.en, self.field = vi, en, field
         self.hint_vi, self.hint_en = hint_vi, hint_en

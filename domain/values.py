@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 # Control characters (NUL above all) cannot live in PostgreSQL text and have no business on a form;
 # line feed and tab do, in long answers.
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def _clean(text: str) -> str:
@@ -26,10 +27,21 @@ def _clean_required(text: str) -> str:
     return cleaned
 
 
-Line = Annotated[str, StringConstraints(max_length=300), AfterValidator(_clean_required)]
+def _within(most: int) -> Callable[[str], str]:
+    """Measure once more: NFC makes some letters two or three, and what is stored must load again."""
+
+    def measured(text: str) -> str:
+        if len(text) > most:
+            raise ValueError("too-long")
+        return text
+
+    return measured
+
+
+Line = Annotated[str, StringConstraints(max_length=300), AfterValidator(_clean_required), AfterValidator(_within(300))]
 """One required line: 1 to 300 characters, NFC, no control characters."""
 
-Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_clean)]
+Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_clean), AfterValidator(_within(8_000))]
 """Free text, possibly empty: at most 8,000 characters."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -153,7 +165,6 @@ class Moment(Value):
 
     at: datetime
     today: date
-
 
 
 def without_diacritics(text: str) -> str:

@@ -78,8 +78,13 @@ class Certificates(ReadModel):
 
 
 async def find_certificates(
-    connection: AsyncConnection[Any], scope: Scope, stars: int | None, valid: bool | None, today: date,
-    after: int, limit: int,
+    connection: AsyncConnection[Any],
+    scope: Scope,
+    stars: int | None,
+    valid: bool | None,
+    today: date,
+    after: int,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Certificates in the order they were given, after a position."""
     condition, params = scope.where()
@@ -87,9 +92,7 @@ async def find_certificates(
     if stars is not None:
         query += " AND stars = %(stars)s"
     if valid is not None:
-        query += (
-            " AND (replaced_on IS NULL AND issued_on <= %(today)s AND valid_to >= %(today)s) = %(valid)s"
-        )
+        query += " AND (replaced_on IS NULL AND issued_on <= %(today)s AND valid_to >= %(today)s) = %(valid)s"
     query += " ORDER BY position LIMIT %(limit)s"
     params |= {"after": after, "stars": stars, "valid": valid, "today": today, "limit": limit}
     async with connection.cursor(row_factory=dict_row) as cursor:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, LiteralString, cast
+from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -243,9 +243,7 @@ class Projector:
         return {table: at for table, at in rows if table.rsplit("_v", 1)[0] in self._models}
 
     def _move(self, connection: Connection, tables: Sequence[str], position: int) -> None:
-        connection.execute(
-            "UPDATE read.models SET position = %s WHERE table_name = ANY(%s)", (position, list(tables))
-        )
+        connection.execute("UPDATE read.models SET position = %s WHERE table_name = ANY(%s)", (position, list(tables)))
 
     def _model_of(self, table: str) -> ReadModel:
         return self._models[table.rsplit("_v", 1)[0]]
@@ -344,10 +342,8 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-def bulk(table: Identifier, types: dict[str, str], on_conflict: LiteralString = "") -> Any:
+def bulk(table: Identifier, types: dict[str, LiteralString], on_conflict: LiteralString = "") -> Any:
     """An INSERT that takes one array a column: name → PostgreSQL type."""
-    names = SQL(", ").join(map(Identifier, types))
-    arrays = SQL(", ").join(SQL(cast("LiteralString", f"%s::{kind}[]")) for kind in types.values())
+    names = SQL(", ").join([Identifier(name) for name in types])
+    arrays = SQL(", ").join([SQL("%s::" + kind + "[]") for kind in types.values()])
     return SQL("INSERT INTO {} ({}) SELECT * FROM unnest({}) {}").format(table, names, arrays, SQL(on_conflict))
-
-

@@ -108,8 +108,12 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"reached milestone “{f.code}” of the plan",
     ),
     "product.evidence-obtained": (
-        lambda f: f"ghi nhận tài liệu {f.kind} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}",
-        lambda f: f"recorded {f.kind} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}",
+        lambda f: (
+            f"ghi nhận tài liệu {f.kind} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}"
+        ),
+        lambda f: (
+            f"recorded {f.kind} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}"
+        ),
     ),
     "product.commitment-made": (
         lambda f: f"cam kết {_ABOUT_VI[f.about]} ({f.document})",
@@ -136,8 +140,12 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"abandoned the plan: {f.reason}",
     ),
     "product.dossier-filed": (
-        lambda f: f"nộp hồ sơ {_KIND_VI[f.kind]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}",
-        lambda f: f"filed a {f.kind} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}",
+        lambda f: (
+            f"nộp hồ sơ {_KIND_VI[f.kind]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}"
+        ),
+        lambda f: (
+            f"filed a {f.kind} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}"
+        ),
     ),
     "product.dossier-registered": (
         lambda f: f"vào sổ tiếp nhận hồ sơ {_LEVEL_VI[f.level]}, phiếu số {f.slip_number}, người nhận {f.received_by}",
@@ -156,8 +164,12 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"issued the commune's report {f.number} (Form 03){_late_en(f.late_days)}",
     ),
     "product.proposed-to-province": (
-        lambda f: f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, xong trước {day(f.batch_done)}",
-        lambda f: f"proposed the product to the province by letter {f.letter_number}; batch {f.batch}, done before {f.batch_done}",
+        lambda f: (
+            f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, xong trước {day(f.batch_done)}"
+        ),
+        lambda f: (
+            f"proposed the product to the province by letter {f.letter_number}; batch {f.batch}, done before {f.batch_done}"
+        ),
     ),
     "product.accepted-for-batch": (
         lambda f: f"tiếp nhận hồ sơ vào đợt {f.batch} với {f.samples_received} mẫu sản phẩm",
@@ -177,15 +189,25 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.rescoring-ordered": (
         lambda f: f"chênh lệch {f.spread} điểm, hội đồng thảo luận và chấm lại (vòng {f.round}): {f.discussion}",
-        lambda f: f"totals differed by {f.spread}; the council discussed and scores again (round {f.round}): {f.discussion}",
+        lambda f: (
+            f"totals differed by {f.spread}; the council discussed and scores again (round {f.round}): {f.discussion}"
+        ),
     ),
     "product.scoring-concluded": (
-        lambda f: f"kết luận chấm điểm (biên bản {f.minutes_number}): trung bình {average(f.average, ',')} điểm của {len(f.totals)} phiếu, đạt {f.stars} sao{_missed_vi(f)}",
-        lambda f: f"concluded the scoring (minutes {f.minutes_number}): average {average(f.average, '.')} of {len(f.totals)} sheets, {f.stars} stars{_missed_en(f)}",
+        lambda f: (
+            f"kết luận chấm điểm (biên bản {f.minutes_number}): trung bình {average(f.average, ',')} điểm của {len(f.totals)} phiếu, đạt {f.stars} sao{_missed_vi(f)}"
+        ),
+        lambda f: (
+            f"concluded the scoring (minutes {f.minutes_number}): average {average(f.average, '.')} of {len(f.totals)} sheets, {f.stars} stars{_missed_en(f)}"
+        ),
     ),
     "product.recognised": (
-        lambda f: f"công nhận {f.stars} sao theo quyết định {f.decision_number}, cấp giấy chứng nhận {f.certificate_number}, hiệu lực đến {day(f.valid_to)}",
-        lambda f: f"recognised the product with {f.stars} stars by decision {f.decision_number}, certificate {f.certificate_number} valid to {f.valid_to}",
+        lambda f: (
+            f"công nhận {f.stars} sao theo quyết định {f.decision_number}, cấp giấy chứng nhận {f.certificate_number}, hiệu lực đến {day(f.valid_to)}"
+        ),
+        lambda f: (
+            f"recognised the product with {f.stars} stars by decision {f.decision_number}, certificate {f.certificate_number} valid to {f.valid_to}"
+        ),
     ),
     "product.not-recognised": (
         lambda f: f"không công nhận ({f.stars} sao, {f.legal_basis}): {f.reasons}",
@@ -193,7 +215,9 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.result-approved": (
         lambda f: f"phê duyệt kết quả {average(f.average, ',')} điểm theo quyết định {f.decision_number}, trình Bộ",
-        lambda f: f"approved the result of {average(f.average, '.')} points by decision {f.decision_number} for the ministry",
+        lambda f: (
+            f"approved the result of {average(f.average, '.')} points by decision {f.decision_number} for the ministry"
+        ),
     ),
     "product.result-notified": (
         lambda f: f"thông báo kết quả bằng văn bản {f.letter_number} cho {items(f.recipients)}",
@@ -281,5 +305,3 @@ def sentence(recorded: Recorded) -> tuple[str, str]:
         f"Ngày {day(e.effective_on)}, {e.actor.person} ({role_vi}, {e.actor.office}) {vi}{paper_vi}.",
         f"On {e.effective_on}, {e.actor.person} ({role_en}, {e.actor.office}) {en}{paper_en}.",
     )
-
-

@@ -25,7 +25,7 @@ from domain.values import STEP_NAMES, Step, without_diacritics
 from projections.engine import Cursor, Page, ReadModel, bulk, columns
 from projections.scope import Scope
 
-COLUMNS = {
+COLUMNS: dict[str, LiteralString] = {
     "product_id": "uuid",
     "version": "bigint",
     "position": "bigint",

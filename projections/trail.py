@@ -15,7 +15,7 @@ from psycopg.sql import Identifier
 from projections.engine import Cursor, Page, ReadModel, bulk, columns
 from projections.sentences import sentence
 
-COLUMNS = {
+COLUMNS: dict[str, LiteralString] = {
     "position": "bigint",
     "product_id": "uuid",
     "version": "bigint",
@@ -81,9 +81,7 @@ class Trail(ReadModel):
         cursor.execute(bulk(table, COLUMNS), columns(rows, len(COLUMNS)))
 
 
-async def trail_of(
-    connection: AsyncConnection[Any], product_id: UUID, after: int, limit: int
-) -> list[dict[str, Any]]:
+async def trail_of(connection: AsyncConnection[Any], product_id: UUID, after: int, limit: int) -> list[dict[str, Any]]:
     """The product's facts after a version, oldest first."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         result = await cursor.execute(

@@ -19,7 +19,7 @@ from domain.values import Role
 from projections.engine import Cursor, Page, ReadModel, bulk, columns
 from projections.scope import Scope
 
-COLUMNS = {
+COLUMNS: dict[str, LiteralString] = {
     "product_id": "uuid",
     "command": "text",
     "roles": "text",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pydantic_core import to_json
+
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
 from domain.product.command import Context
@@ -33,20 +35,18 @@ class Scene:
     def product(self) -> Product:
         return fold(self.history)
 
-    def when(self, command: str, by: Role | Actor, now: datetime = NOW, **body: Any) -> Scene:
+    def when(self, command: str, by: Role | Actor, clock: datetime = NOW, /, **body: Any) -> Scene:
         """Give a command; its outcome is kept for ``then`` or ``refused``."""
         parsed = COMMANDS[command].model_validate_json(_json(body))
         who = by if isinstance(by, Actor) else actor(by, self.members + 1)
-        moment = Moment(at=now, today=legal_date(now))
+        moment = Moment(at=clock, today=legal_date(clock))
         day = parsed.effective_on or moment.today
         ctx = Context(law_book(), who, moment, day, tuple(self.history) if parsed.needs_history else ())
         try:
             facts = decide(self.product, parsed, ctx)
         except Refusal as refusal:
             return replace(self, facts=None, refusal=refusal)
-        told = [
-            Told(version, fact, day, parsed.source) for version, fact in enumerate(facts, len(self.history) + 1)
-        ]
+        told = [Told(version, fact, day, parsed.source) for version, fact in enumerate(facts, len(self.history) + 1)]
         members = self.members + (command == "submit-score-sheet")
         return Scene([*self.history, *told], facts, None, members)
 
@@ -84,8 +84,6 @@ def given(chapters: Sequence[Chapter] = ()) -> Scene:
 
 
 def _json(body: dict[str, Any]) -> str:
-    from pydantic_core import to_json
-
     return to_json(body).decode()
 
 

@@ -29,9 +29,7 @@ def tea_actors() -> list[Actor]:
     roles = [r for r in Role if r is not Role.COUNCIL_MEMBER]
     members = [actor(Role.COUNCIL_MEMBER, n) for n in (1, 2, 3)]
     foreign = Actor(person="officer elsewhere", office="elsewhere", role=Role.COMMUNE_OFFICER, area="00070")
-    other = Actor(
-        person="another producer", office="another", role=Role.PRODUCER, area="04876", producer="HKD-9999"
-    )
+    other = Actor(person="another producer", office="another", role=Role.PRODUCER, area="04876", producer="HKD-9999")
     return [*(actor(r) for r in roles), *members, foreign, other]
 
 
@@ -100,7 +98,13 @@ class Service:
         return self.client.get(path, headers=self.headers(who, **headers))
 
     def give(
-        self, product: str | None, command: str, who: Role | Actor | str, body: Any, key: str | None = None, **headers: str
+        self,
+        product: str | None,
+        command: str,
+        who: Role | Actor | str,
+        body: Any,
+        key: str | None = None,
+        **headers: str,
     ) -> httpx.Response:
         """Give a command (``product`` None opens a journey) with an idempotency key."""
         path = f"/v1/products/{product}/commands/{command}" if product else "/v1/products"

@@ -93,7 +93,6 @@ def _own(product: Product, command: Command, actor: Actor) -> bool:
     return named is not None if owner is None else owner.registration == actor.producer
 
 
-
 def open_claim(product: Product) -> bytes | None:
     """Key of the open registration this product holds: producer, product name and cycle.
 

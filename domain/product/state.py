@@ -129,9 +129,9 @@ def fold(history: Iterable[Told]) -> Product:
             corrections.setdefault(entry.fact.corrected_version, {}).update(entry.fact.now)
     product = Product()
     for entry in told:
-        if entry.version in corrections:
-            entry = replace(entry, fact=corrected(entry.fact, corrections[entry.version]))
-        product = evolve(product, entry)
+        now = corrections.get(entry.version)
+        mended = replace(entry, fact=corrected(entry.fact, now)) if now else entry
+        product = evolve(product, mended)
     return product
 
 

@@ -43,9 +43,7 @@ class IdentifyProduct(Command):
                 hint_en="Use the five-digit code of Decision 19/2025/QĐ-TTg.",
             )
         if self.cycle > ctx.moment.today.year + 1:
-            raise Invalid(
-                f"Chu trình {self.cycle} còn quá xa.", f"Cycle {self.cycle} is too far ahead.", field="cycle"
-            )
+            raise Invalid(f"Chu trình {self.cycle} còn quá xa.", f"Cycle {self.cycle} is too far ahead.", field="cycle")
         return [
             ProductIdentified(
                 name=self.product_name,
@@ -73,9 +71,7 @@ class RecordGuidance(Command):
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Guidance may be given at any time while the cycle is open."""
         expect_open(product, ctx)
-        return [
-            GuidanceGiven(form=self.form, title=self.title, given_by=self.given_by, attendees=self.attendees)
-        ]
+        return [GuidanceGiven(form=self.form, title=self.title, given_by=self.given_by, attendees=self.attendees)]
 
 
 class HandOverIdeaForm(Command):

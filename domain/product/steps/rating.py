@@ -158,9 +158,7 @@ class _RegisterDossier(Command):
                 hint_vi="Nếu số phiếu ghi sai thì đính chính.",
                 hint_en="If the slip number is wrong, correct that fact.",
             )
-        return [
-            DossierRegistered(level=self.level, slip_number=self.slip_number, received_by=self.received_by)
-        ]
+        return [DossierRegistered(level=self.level, slip_number=self.slip_number, received_by=self.received_by)]
 
 
 class RegisterDossierAtCommune(_RegisterDossier):
@@ -306,9 +304,7 @@ class ProposeToProvince(Command):
         regime, _ = rules_of(product, ctx)
         batch, cut_off, done = regime.batch_for(ctx.effective_on)
         return [
-            ProposedToProvince(
-                letter_number=self.letter_number, batch=batch, batch_cut_off=cut_off, batch_done=done
-            )
+            ProposedToProvince(letter_number=self.letter_number, batch=batch, batch_cut_off=cut_off, batch_done=done)
         ]
 
 

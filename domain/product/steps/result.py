@@ -251,9 +251,7 @@ class DeclineRecognition(Command):
                 f"Kết quả {result.stars} sao đủ điều kiện công nhận ({rating.legal_basis}).",
                 f"A result of {result.stars} stars is to be recognised ({rating.legal_basis}).",
             )
-        return [
-            ProductNotRecognised(stars=result.stars, reasons=self.reasons, legal_basis=rating.legal_basis)
-        ]
+        return [ProductNotRecognised(stars=result.stars, reasons=self.reasons, legal_basis=rating.legal_basis)]
 
 
 class ApproveResult(Command):

@@ -1,0 +1,36 @@
+# Everything runs from here; a machine needs Python 3.11 or later, make and the package index.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check soak bench clean
+
+run: .venv/run ## install, start on the embedded database with the demonstration, print the address
+	$(BIN)/ocop serve --demo
+
+test: check ## install, lint, check types, run all tests
+	$(BIN)/python -m pytest --durations=10
+
+check: .venv/dev ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing
+	OCOP_SOAK=1 $(BIN)/python -m pytest tests/test_crash.py tests/test_two_processes.py tests/test_fuzz.py
+
+bench: .venv/dev ## the figures of docs/performance.md
+	$(BIN)/python -m bench
+
+.venv/run: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean: ## remove what was installed and built; var/ (the database) stays
+	rm -rf .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,609 @@
+"""The journey, rule by rule: given where the story stands, when a command, then facts or a refusal."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api.examples import EXAMPLES
+from domain.law.book import law_book
+from domain.product.decide import COMMANDS, open_claim
+from domain.product.phases import Phase
+from domain.refusals import AgainstTheLaw, Invalid, NoRegime, NotAllowed, OutsideArea, WrongOrder
+from domain.values import Actor, Role
+from tests.language import day, given
+from tests.story import choices, findings, on, tea, until
+
+OFFICER, CHAIR, PRODUCER = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER
+PROVINCE, SECRETARY, MEMBER = Role.PROVINCE_OFFICER, Role.COUNCIL_SECRETARY, Role.COUNCIL_MEMBER
+STORY = tea()
+BODIES: dict[str, dict[str, Any]] = {command: body for command, _, body in STORY}
+
+
+def at(command: str) -> Any:
+    """The story up to and with a chapter."""
+    return given(until(command, STORY))
+
+
+def scored(*totals: int, level: int = 4) -> Any:
+    """The story with members' sheets of these totals, before the conclusion."""
+    base = sum_of(choices("QD26-11", level))
+    scene = given(until("report-advice", tea(level)))
+    for total in totals:
+        sheet = choices("QD26-11", level, total - base)
+        scene = scene.when("submit-score-sheet", MEMBER, **on("2026-10-05", choices=sheet))
+        assert scene.refusal is None, scene.refusal
+    return scene
+
+
+def sum_of(sheet: list[dict[str, Any]]) -> int:
+    leaves = law_book().sheets["QD26-11"].leaves
+    return sum(leaves[c["code"]].options[c["option"]].points for c in sheet)
+
+
+# ── The whole ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_tea_goes_from_outreach_to_promotion() -> None:
+    product = given(STORY).product
+
+    assert product.phase is Phase.RECOGNISED
+    assert product.certificate is not None
+    assert product.certificate.stars == 3  # 59 points: the band holds it down, not the gates
+    assert product.certificate.valid_to == day("2029-10-20")
+
+
+@pytest.mark.parametrize("index", range(1, len(STORY)), ids=lambda i: f"{i:02}-{STORY[i][0]}")
+def test_no_chapter_can_be_skipped_or_told_before_its_time(index: int) -> None:
+    """Every command that moves the journey is refused on an empty product and stores nothing."""
+    command, role, body = STORY[index]
+
+    scene = given().when(command, role, **body)
+
+    assert scene.refusal is not None
+    assert scene.facts is None
+
+
+# ── Dates ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_act_in_the_future_is_refused() -> None:
+    given().when("identify-product", OFFICER, **on("2026-11-24", BODIES["identify-product"])).refused(
+        Invalid, "effective_on"
+    )
+
+
+def test_today_is_vietnams_today() -> None:
+    late_evening = datetime(2026, 11, 23, 17, 30, tzinfo=UTC)
+    body = on("2026-11-24", BODIES["identify-product"])
+
+    given().when("identify-product", OFFICER, late_evening, **body).then("product.identified")
+
+
+def test_an_act_before_the_programme_is_refused() -> None:
+    given().when("identify-product", OFFICER, **on("2017-12-31", BODIES["identify-product"])).refused(Invalid)
+
+
+def test_an_act_dated_before_the_one_it_builds_on_is_refused() -> None:
+    at("submit-idea").when("endorse-idea", OFFICER, effective_on="2026-03-01").refused(WrongOrder, "effective_on")
+
+
+# ── Authority ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_readers_may_give_no_command(command: str) -> None:
+    for role in (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR):
+        given(until("conclude-scoring", STORY)).when(command, role, **EXAMPLES[command]).refused(NotAllowed)
+
+
+def test_another_communes_officer_is_refused() -> None:
+    stranger = Actor(person="p", office="o", role=OFFICER, area="04831")
+
+    at("identify-product").when("hand-over-idea-form", stranger, **BODIES["hand-over-idea-form"]).refused(OutsideArea)
+
+
+def test_an_officer_cannot_open_a_product_in_another_commune() -> None:
+    stranger = Actor(person="p", office="o", role=OFFICER, area="04831")
+
+    given().when("identify-product", stranger, **BODIES["identify-product"]).refused(OutsideArea)
+
+
+def test_a_producer_acts_only_for_itself() -> None:
+    stranger = Actor(person="p", office="o", role=PRODUCER, area="04876", producer="HKD-1")
+
+    at("hand-over-idea-form").when("submit-idea", stranger, **BODIES["submit-idea"]).refused(OutsideArea)
+    at("accept-idea").when("submit-plan", stranger, **BODIES["submit-plan"]).refused(OutsideArea)
+
+
+def test_only_the_provincial_chair_recognises() -> None:
+    at("conclude-scoring").when("recognise", PROVINCE, **BODIES["recognise"]).refused(NotAllowed)
+
+
+# ── Steps 1 to 4 ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_commune_is_refused() -> None:
+    body = {**BODIES["identify-product"], "commune": "99999"}
+    nation = Actor(person="p", office="o", role=PROVINCE, area="VN")
+
+    given().when("identify-product", nation, **body).refused(Invalid, "commune")
+
+
+def test_asked_twice_nothing_happens() -> None:
+    at("hand-over-idea-form").when("hand-over-idea-form", OFFICER, **BODIES["hand-over-idea-form"]).then()
+    at("endorse-idea").when("endorse-idea", OFFICER, **BODIES["endorse-idea"]).then()
+    at("accept-idea").when("accept-idea", CHAIR, **BODIES["accept-idea"]).then()
+    at("accept-plan").when("accept-plan", CHAIR, **BODIES["accept-plan"]).then()
+    at("record-evidence").when("record-evidence", PRODUCER, **BODIES["record-evidence"]).then()
+    at("make-commitment").when("make-commitment", PRODUCER, **BODIES["make-commitment"]).then()
+    at("reach-milestone").when("reach-milestone", OFFICER, **BODIES["reach-milestone"]).then()
+    at("list-on-ecommerce").when("list-on-ecommerce", PRODUCER, **BODIES["list-on-ecommerce"]).then()
+
+
+@pytest.mark.parametrize("kind", ["large-enterprise", "association"])
+def test_an_entity_that_is_not_listed_cannot_take_part(kind: str) -> None:
+    body = {**BODIES["submit-idea"], "producer": {**BODIES["submit-idea"]["producer"], "kind": kind}}
+
+    at("hand-over-idea-form").when("submit-idea", PRODUCER, **body).refused(AgainstTheLaw, "producer.kind")
+
+
+def test_an_association_may_run_a_tourism_product() -> None:
+    producer = {**BODIES["submit-idea"]["producer"], "kind": "association"}
+    body = {**BODIES["submit-idea"], "producer": producer, "group": "tourism"}
+
+    at("hand-over-idea-form").when("submit-idea", PRODUCER, **body).then("product.idea-submitted")
+
+
+def test_a_rejected_idea_names_published_tests_and_closes_the_cycle() -> None:
+    rejected = at("endorse-idea").when("reject-idea", CHAIR, failed=["local-speciality"], reasons="Không đặc trưng.")
+
+    rejected.then("product.idea-rejected")
+    assert open_claim(rejected.product) is None
+    rejected.when("submit-idea", PRODUCER, **BODIES["submit-idea"]).refused(WrongOrder)
+    at("endorse-idea").when("reject-idea", CHAIR, failed=["taste"], reasons="x").refused(Invalid, "failed")
+
+
+def test_an_idea_is_withdrawn_until_a_plan_is_submitted() -> None:
+    at("accept-idea").when("withdraw-idea", PRODUCER, reason="Sang năm.").then("product.idea-withdrawn")
+    at("submit-plan").when("withdraw-idea", PRODUCER, reason="Sang năm.").refused(WrongOrder)
+    at("submit-plan").when("withdraw-journey", PRODUCER, reason="Sang năm.").then("product.journey-withdrawn")
+
+
+def test_funding_must_add_up_to_the_cost() -> None:
+    at("accept-idea").when("submit-plan", PRODUCER, **{**BODIES["submit-plan"], "loans": 1}).refused(Invalid, "cost")
+
+
+def test_a_doubled_milestone_is_refused() -> None:
+    twice = BODIES["submit-plan"]["milestones"][:1] * 2
+
+    at("accept-idea").when("submit-plan", PRODUCER, **{**BODIES["submit-plan"], "milestones": twice}).refused(Invalid)
+
+
+def test_a_returned_plan_is_submitted_again() -> None:
+    returned = at("submit-plan").when(
+        "return-plan", OFFICER, **on("2026-04-05", reasons="Thiếu vốn.", missing=["Nguồn vốn"])
+    )
+
+    assert returned.product.missing == ("Nguồn vốn",)
+    again = returned.when("submit-plan", PRODUCER, **on("2026-11-01", BODIES["submit-plan"]))
+    again.then("product.plan-submitted")
+    assert again.product.missing == ()
+
+
+def test_amending_keeps_the_milestones_already_reached() -> None:
+    scene = given(until("grant-support", STORY))
+    only = [{"code": "BAOBI", "title": "Bao bì", "due": "2026-08-01"}]
+
+    scene.when("amend-plan", PRODUCER, reason="x", milestones=only).refused(Invalid, "milestones")
+    both = [{"code": "ATTP", "title": "ATTP", "due": "2026-05-31"}, *only]
+    scene.when("amend-plan", PRODUCER, reason="x", milestones=both).then("product.plan-amended")
+
+
+def test_an_unknown_milestone_is_refused() -> None:
+    at("accept-plan").when("reach-milestone", OFFICER, code="KHONG-CO").refused(Invalid, "code")
+
+
+def test_expired_and_post_dated_evidence_is_refused() -> None:
+    body = BODIES["record-evidence"]
+    scene = at("accept-plan")
+
+    scene.when("record-evidence", PRODUCER, **{**body, "expires_on": "2026-05-21"}).refused(Invalid, "expires_on")
+    scene.when("record-evidence", PRODUCER, **{**body, "issued_on": "2026-05-23"}).refused(Invalid, "issued_on")
+
+
+def test_one_file_is_one_document() -> None:
+    body = {**BODIES["record-evidence"], "number": "99"}
+
+    at("record-evidence").when("record-evidence", PRODUCER, **body).refused(Invalid, "sha256")
+
+
+def test_completing_names_the_milestones_left_open() -> None:
+    done = given(until("grant-support", STORY)).when("complete-implementation", OFFICER, summary="Xong.")
+
+    assert done.fact.open_milestones == ("BAOBI",)
+
+
+def test_an_abandoned_plan_frees_the_name() -> None:
+    scene = at("accept-plan")
+    assert open_claim(scene.product) is not None
+
+    abandoned = scene.when("abandon-plan", PRODUCER, reason="Ngừng sản xuất.")
+
+    abandoned.then("product.plan-abandoned")
+    assert open_claim(abandoned.product) is None
+
+
+# ── Step 5: the dossier ───────────────────────────────────────────────────────────────────────
+
+
+def test_filing_pins_the_regime_the_rules_and_the_deadline() -> None:
+    filed: Any = at("file-dossier").history[-1].fact
+
+    assert filed.regime == "QD26-2026"
+    assert len(filed.rules_hash) == 64
+    assert filed.report_due == day("2026-08-28")  # 15 working days, 22/08 worked
+
+
+def test_a_dossier_filed_before_the_regime_has_no_rules() -> None:
+    early = [
+        (
+            command,
+            role,
+            on("2026-05-01" if command in ("reach-milestone", "grant-support") else body["effective_on"], body),
+        )
+        for command, role, body in until("accept-plan", STORY)
+    ]
+    scene = given(early).when("complete-implementation", OFFICER, **on("2026-05-02", summary="Xong."))
+
+    scene.when("file-dossier", PRODUCER, **on("2026-05-21", BODIES["file-dossier"])).refused(NoRegime)
+
+
+def test_a_first_dossier_needs_the_plan_carried_out() -> None:
+    at("accept-plan").when("file-dossier", PRODUCER, **BODIES["file-dossier"]).refused(WrongOrder)
+
+
+def test_evidence_in_a_dossier_was_recorded_and_is_valid() -> None:
+    scene = at("complete-implementation")
+    unknown = {**BODIES["file-dossier"], "evidence": ["0" * 64]}
+
+    scene.when("file-dossier", PRODUCER, **unknown).refused(Invalid, "evidence")
+
+
+def test_a_sheet_of_another_group_or_unknown_is_refused() -> None:
+    scene = at("complete-implementation")
+
+    scene.when("file-dossier", PRODUCER, **{**BODIES["file-dossier"], "sheet": "QD26-99"}).refused(Invalid, "sheet")
+    drinks = given(
+        [
+            (command, role, {**body, "group": "drinks"} if command == "submit-idea" else body)
+            for command, role, body in until("complete-implementation", STORY)
+        ]
+    )
+    drinks.when("file-dossier", PRODUCER, **BODIES["file-dossier"]).refused(Invalid, "sheet")
+
+
+def test_an_upgrade_or_re_evaluation_needs_a_valid_certificate() -> None:
+    at("complete-implementation").when(
+        "file-dossier", PRODUCER, **{**BODIES["file-dossier"], "kind": "upgrade"}
+    ).refused(WrongOrder)
+    upgrade = {**BODIES["file-dossier"], "kind": "upgrade"}
+    given(STORY).when("file-dossier", PRODUCER, **on("2026-11-21", upgrade)).then("product.dossier-filed")
+
+
+@pytest.mark.parametrize(
+    ("filed", "allowed"),
+    [("2029-04-22", False), ("2029-04-23", True), ("2029-06-22", True), ("2029-06-23", False)],
+)
+def test_a_re_evaluation_is_filed_180_to_120_days_before_expiry(filed: str, allowed: bool) -> None:
+    now = datetime(2029, 9, 1, tzinfo=UTC)
+    # The tea's certificate ends on 20/10/2029; its food-safety paper on 20/05/2029.
+    body = {**BODIES["file-dossier"], "kind": "re-evaluation", "evidence": []}
+
+    scene = given(STORY).when("file-dossier", PRODUCER, now, **on(filed, body))
+
+    if allowed:
+        scene.then("product.dossier-filed")
+    else:
+        scene.refused(AgainstTheLaw, "effective_on")
+
+
+def test_the_report_needs_the_communes_register() -> None:
+    at("file-dossier").when("issue-commune-report", OFFICER, **BODIES["issue-commune-report"]).refused(WrongOrder)
+
+
+def test_a_dossier_enters_each_register_once() -> None:
+    body = BODIES["register-dossier-at-commune"]
+
+    at("register-dossier-at-commune").when("register-dossier-at-commune", OFFICER, **body).refused(WrongOrder)
+
+
+def test_a_late_report_says_by_how_many_working_days() -> None:
+    scene = at("register-dossier-at-commune")
+
+    late = scene.when("issue-commune-report", OFFICER, **on("2026-09-04", BODIES["issue-commune-report"]))
+    assert late.fact.late_days == 2  # due 28/08; 31/08 to 02/09 are holidays
+    timely = scene.when("issue-commune-report", OFFICER, **on("2026-08-28", BODIES["issue-commune-report"]))
+    assert timely.fact.late_days == 0
+
+
+def test_a_supplement_stops_the_report_and_begins_the_term_again() -> None:
+    asked = at("register-dossier-at-commune").when(
+        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"])
+    )
+    assert asked.product.missing == ("Phiếu kiểm nghiệm",)
+    asked.when("issue-commune-report", OFFICER, **BODIES["issue-commune-report"]).refused(WrongOrder)
+    asked.when("request-supplement-at-commune", OFFICER, items=["khác"]).refused(WrongOrder)
+
+    given_ = asked.when("give-supplement", PRODUCER, **on("2026-08-17", answer="Đã bổ sung."))
+
+    assert given_.fact.report_due == day("2026-09-09")
+    assert given_.product.missing == ()
+    given_.when("give-supplement", PRODUCER, answer="Nữa.").refused(WrongOrder)
+
+
+def test_the_proposals_date_decides_the_batch() -> None:
+    scene = at("issue-commune-report")
+
+    in_time = scene.when("propose-to-province", CHAIR, **on("2026-10-29", BODIES["propose-to-province"]))
+    assert (in_time.fact.batch, in_time.fact.batch_done) == ("2026-2", day("2026-12-30"))
+    too_late = scene.when("propose-to-province", CHAIR, **on("2026-10-30", BODIES["propose-to-province"]))
+    assert too_late.fact.batch == "2027-1"
+
+
+def test_the_province_takes_a_registered_dossier_with_its_samples() -> None:
+    body = BODIES["accept-for-batch"]
+
+    at("propose-to-province").when("accept-for-batch", PROVINCE, **body).refused(WrongOrder)
+    registered = given(until("accept-for-batch", STORY)[:-1])
+    registered.when("accept-for-batch", PROVINCE, **{**body, "samples_received": 4}).refused(AgainstTheLaw)
+
+
+@pytest.mark.parametrize("ground", ["forged-dossier", "incomplete-dossier", "disqualifier:1.1", "disqualifier:6.1.1"])
+def test_a_dossier_is_rejected_on_a_ground_the_rules_name(ground: str) -> None:
+    rejected = at("accept-for-batch").when("reject-dossier", PROVINCE, ground=ground, details="Có căn cứ.")
+
+    rejected.then("product.dossier-rejected")
+    assert rejected.fact.legal_basis
+    assert open_claim(rejected.product) is None
+
+
+def test_a_ground_that_the_rules_do_not_name_is_refused() -> None:
+    at("accept-for-batch").when("reject-dossier", PROVINCE, ground="bad-taste", details="x").refused(Invalid, "ground")
+
+
+def test_a_rejected_product_may_file_again_as_first_time() -> None:
+    rejected = at("accept-for-batch").when(
+        "reject-dossier", PROVINCE, **on("2026-09-10", ground="incomplete-dossier", details="Thiếu giấy.")
+    )
+
+    again = rejected.when("file-dossier", PRODUCER, **on("2026-09-20", BODIES["file-dossier"]))
+
+    again.then("product.dossier-filed")
+    assert open_claim(again.product) is not None
+
+
+def test_a_withdrawn_dossier_may_be_filed_again() -> None:
+    withdrawn = at("propose-to-province").when("withdraw-dossier", PRODUCER, reason="Bổ sung nhãn hiệu.")
+
+    withdrawn.then("product.dossier-withdrawn")
+    withdrawn.when("file-dossier", PRODUCER, **on("2026-11-20", BODIES["file-dossier"])).refused(WrongOrder)
+    withdrawn.when("file-dossier", PRODUCER, **on("2026-11-23", BODIES["file-dossier"])).then("product.dossier-filed")
+
+
+# ── Step 5: scoring and result ────────────────────────────────────────────────────────────────
+
+
+def test_advice_needs_a_finding_for_every_gate() -> None:
+    body = {**BODIES["report-advice"], "findings": findings("QD26-11", 4)[1:]}
+
+    at("accept-for-batch").when("report-advice", Role.ADVISORY_TEAM, **body).refused(Invalid, "findings")
+
+
+def test_a_member_scores_once_a_round() -> None:
+    scene = scored(60)
+    member = Actor(person="council-member-1", office="o", role=MEMBER, area="25")
+
+    scene.when("submit-score-sheet", member, choices=choices("QD26-11", 4)).refused(WrongOrder)
+
+
+def test_too_few_sheets_do_not_conclude() -> None:
+    scored(60, 60).when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+
+
+def test_a_spread_of_ten_concludes_and_eleven_does_not() -> None:
+    scored(60, 65, 70).when("conclude-scoring", SECRETARY, minutes_number="1").then("product.scoring-concluded")
+    apart = scored(60, 65, 71)
+    apart.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+
+    again = apart.when("order-rescoring", SECRETARY, discussion="Thảo luận tiêu chí 2.2.")
+
+    again.then("product.rescoring-ordered")
+    assert again.fact.spread == 11
+    assert again.product.dossier is not None
+    assert again.product.dossier.round == 2
+    again.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+
+
+def test_a_spread_within_the_limit_needs_no_rescoring() -> None:
+    scored(60, 65, 70).when("order-rescoring", SECRETARY, discussion="x").refused(WrongOrder)
+
+
+@pytest.mark.parametrize(
+    ("totals", "average", "stars"),
+    [((69, 70, 70), "209/3", 3), ((70, 70, 70), "70", 4), ((59, 60, 60), "179/3", 3)],
+)
+def test_the_conclusion_keeps_the_exact_average(totals: tuple[int, ...], average: str, stars: int) -> None:
+    concluded = scored(*totals).when("conclude-scoring", SECRETARY, minutes_number="1").fact
+
+    assert (concluded.average, concluded.stars) == (average, stars)
+    assert concluded.totals == tuple((f"council-member-{n}", t) for n, t in enumerate(totals, 1))
+
+
+def test_the_council_may_agree_otherwise_than_the_advisory_team() -> None:
+    lower = [{"code": "2.2", "option": 1}]
+
+    concluded = scored(70, 70, 70).when("conclude-scoring", SECRETARY, minutes_number="1", agreed=lower).fact
+
+    assert concluded.stars == 2
+    assert [(g.code, g.needed, g.found) for g in concluded.missed] == [("2.2", 2, 1)]
+
+
+def test_below_three_stars_there_is_no_certificate() -> None:
+    failed = scored(70, 70, 70).when(
+        "conclude-scoring", SECRETARY, minutes_number="1", agreed=[{"code": "2.2", "option": 1}]
+    )
+
+    failed.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-23", BODIES["recognise"])).refused(AgainstTheLaw)
+    declined = failed.when("decline-recognition", PROVINCE, reasons="Không đạt điều kiện bao bì.")
+    declined.then("product.not-recognised")
+    assert declined.product.phase is Phase.NOT_RECOGNISED
+    declined.when("list-on-ecommerce", PRODUCER, **BODIES["list-on-ecommerce"]).refused(AgainstTheLaw)
+
+
+def test_a_recognisable_result_is_not_declined() -> None:
+    at("conclude-scoring").when("decline-recognition", PROVINCE, reasons="x").refused(AgainstTheLaw)
+
+
+def test_ninety_points_go_to_the_ministry() -> None:
+    concluded = scored(90, 90, 90).when("conclude-scoring", SECRETARY, minutes_number="1")
+    assert concluded.fact.band == 5
+
+    concluded.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-23", BODIES["recognise"])).refused(AgainstTheLaw)
+    approved = concluded.when("approve-result", Role.PROVINCE_CHAIR, decision_number="9/QĐ", signer="Chủ tịch")
+
+    approved.then("product.result-approved")
+    assert {g.stars for g in approved.fact.warnings} == {5}
+    notified = approved.when("notify-result", PROVINCE, letter_number="1", recipients=["UBND xã"])
+    notified.then("product.result-notified")
+    notified.when("notify-result", PROVINCE, letter_number="2", recipients=["UBND xã"]).refused(WrongOrder)
+
+
+def test_below_ninety_nothing_goes_to_the_ministry() -> None:
+    at("conclude-scoring").when("approve-result", Role.PROVINCE_CHAIR, decision_number="9", signer="x").refused(
+        AgainstTheLaw
+    )
+
+
+def test_an_upgrade_that_fails_leaves_the_old_star() -> None:
+    upgrade = {**BODIES["file-dossier"], "kind": "upgrade"}
+    scene = given(STORY).when("file-dossier", PRODUCER, **on("2026-11-21", upgrade))
+
+    withdrawn = scene.when("withdraw-dossier", PRODUCER, reason="Chưa đủ.")
+
+    assert withdrawn.product.phase is Phase.RECOGNISED
+    assert withdrawn.product.certificate is not None
+
+
+# ── Step 6 ────────────────────────────────────────────────────────────────────────────────────
+
+PROMOTION = [
+    "list-on-ecommerce",
+    "attend-fair",
+    "join-point-of-sale",
+    "join-retail-chain",
+    "sign-contract",
+    "report-revenue",
+]
+
+
+@pytest.mark.parametrize("command", PROMOTION)
+def test_promotion_needs_a_certificate_valid_on_the_day(command: str) -> None:
+    body = EXAMPLES[command]
+
+    at("conclude-scoring").when(command, PRODUCER, **on("2026-11-22", body)).refused(AgainstTheLaw)
+    at("recognise").when(command, PRODUCER, **on("2026-10-19", body)).refused(AgainstTheLaw, "effective_on")
+    at("recognise").when(command, PRODUCER, **on("2026-11-22", body)).then(
+        {
+            "list-on-ecommerce": "product.ecommerce-listed",
+            "attend-fair": "product.fair-attended",
+            "join-point-of-sale": "product.point-of-sale-joined",
+            "join-retail-chain": "product.retail-chain-joined",
+            "sign-contract": "product.contract-signed",
+            "report-revenue": "product.revenue-reported",
+        }[command]
+    )
+
+
+@pytest.mark.parametrize(("today", "valid"), [("2029-10-20", True), ("2029-10-21", False)])
+def test_the_last_day_of_a_certificate_counts(today: str, valid: bool) -> None:
+    now = datetime.fromisoformat(f"{today}T05:00:00+00:00")
+
+    scene = at("recognise").when("attend-fair", PRODUCER, now, **{**BODIES["attend-fair"], "effective_on": today})
+
+    assert (scene.refusal is None) is valid
+
+
+def test_a_listing_comes_down_even_after_the_certificate() -> None:
+    now = datetime(2030, 1, 5, tzinfo=UTC)
+    listing = {k: BODIES["list-on-ecommerce"][k] for k in ("platform", "listing")}
+
+    down = given(STORY).when("delist-from-ecommerce", PRODUCER, now, **listing, reason="Hết hạn sao.")
+
+    down.then("product.ecommerce-delisted")
+    down.when("delist-from-ecommerce", PRODUCER, now, **listing, reason="Nữa.").refused(WrongOrder)
+
+
+def test_revenue_is_reported_once_a_period_and_channel() -> None:
+    scene = given(STORY)
+
+    scene.when("report-revenue", PRODUCER, **BODIES["report-revenue"]).refused(WrongOrder, "period")
+    scene.when("report-revenue", PRODUCER, period="2026-Q4", channel="direct", amount=1).then(
+        "product.revenue-reported"
+    )
+    scene.when("report-revenue", PRODUCER, period="2027", channel="direct", amount=1).refused(Invalid, "period")
+
+
+# ── Corrections ───────────────────────────────────────────────────────────────────────────────
+
+
+def correction(version: int, **now: Any) -> dict[str, Any]:
+    return {"version": version, "now": now, "reason": "Ghi nhầm.", "authority": "Biên bản 01"}
+
+
+def test_a_correction_names_what_was_and_what_is_now() -> None:
+    corrected = given(STORY).when("correct-fact", CHAIR, **correction(2, attendees=35))
+
+    corrected.then("product.fact-corrected")
+    assert (corrected.fact.was, corrected.fact.now) == ({"attendees": 32}, {"attendees": 35})
+
+
+def test_a_corrected_name_is_the_name_from_then_on() -> None:
+    scene = at("accept-idea")
+    before = open_claim(scene.product)
+
+    corrected = scene.when("correct-fact", CHAIR, **correction(6, product_name="Chè Shan Núi Biều"))
+
+    assert corrected.product.name == "Chè Shan Núi Biều"
+    assert open_claim(corrected.product) != before
+
+
+def test_correcting_twice_starts_from_the_corrected_value() -> None:
+    once = given(STORY).when("correct-fact", CHAIR, **correction(2, attendees=35))
+    twice = once.when("correct-fact", CHAIR, **correction(2, attendees=36))
+
+    assert twice.fact.was == {"attendees": 35}
+    twice.when("correct-fact", CHAIR, **correction(2, attendees=36)).then()
+
+
+@pytest.mark.parametrize(
+    ("version", "now", "field"),
+    [
+        (99, {"attendees": 1}, "version"),
+        (24, {"total": 99}, "now.total"),
+        (27, {"average": "90"}, "now.average"),
+        (28, {"stars": 5}, "now.stars"),
+        (17, {"regime": "x"}, "now.regime"),
+        (2, {"attendees": -1}, "now.attendees"),
+        (2, {"attendees": "many"}, "now.attendees"),
+        (2, {"title": ""}, "now.title"),
+    ],
+)
+def test_results_and_nonsense_cannot_be_corrected(version: int, now: dict[str, Any], field: str) -> None:
+    given(STORY).when("correct-fact", CHAIR, **correction(version, **now)).refused(Invalid, field)
+
+
+def test_a_correction_cannot_be_corrected() -> None:
+    corrected = given(STORY).when("correct-fact", CHAIR, **correction(2, attendees=35))
+
+    corrected.when("correct-fact", CHAIR, **correction(33, reason="x")).refused(Invalid, "version")
