@@ -16,15 +16,18 @@ class Scope:
 
     @classmethod
     def of(cls, actor: Actor) -> "Scope":
-        """A producer sees its own products, everybody else those of the area."""
+        """A producer sees its own products and those of its commune that nobody has registered yet."""
         return cls(actor.area, (actor.producer or "") if actor.role is Role.PRODUCER else None)
 
     def where(self) -> tuple[LiteralString, dict[str, Any]]:
         """Condition on columns commune, province and producer, with its parameters."""
-        if self.producer is not None:
-            return "producer = %(scope_producer)s", {"scope_producer": self.producer}
+        params: dict[str, Any] = {"scope_area": self.area}
+        area: LiteralString = "commune = %(scope_area)s"
         if self.area == NATION:
-            return "true", {}
-        if len(self.area) == 2:
-            return "province = %(scope_area)s", {"scope_area": self.area}
-        return "commune = %(scope_area)s", {"scope_area": self.area}
+            area, params = "true", {}
+        elif len(self.area) == 2:
+            area = "province = %(scope_area)s"
+        if self.producer is None:
+            return area, params
+        own: LiteralString = "(producer = %(scope_producer)s OR (producer IS NULL AND " + area + "))"
+        return own, {**params, "scope_producer": self.producer}

@@ -118,10 +118,15 @@ def test_a_commune_sees_its_own_and_a_stranger_nothing(service: Service, product
         assert answer.json()["type"] == "/v1/problems/not-found"
 
 
-def test_a_producer_sees_only_its_own_products(service: Service, products: dict[str, str]) -> None:
-    assert HONEY not in names(service.get("/v1/products", Role.PRODUCER))  # nobody has registered it yet
-    assert products["tea"] in {p["product_id"] for p in service.get("/v1/products", Role.PRODUCER).json()["products"]}
-    assert names(service.get("/v1/products", "another producer")) == []
+def test_a_producer_sees_its_own_products_and_those_nobody_has_registered(
+    service: Service, products: dict[str, str]
+) -> None:
+    mine = {p["product_id"] for p in service.get("/v1/products", Role.PRODUCER).json()["products"]}
+    others = {p["product_id"] for p in service.get("/v1/products", "another producer").json()["products"]}
+
+    assert set(products.values()) <= mine
+    assert others == {products["honey"]}
+    assert service.get(f"/v1/products/{products['tea']}", "another producer").status_code == 404
 
 
 def test_an_office_finds_its_work_the_most_pressing_first(service: Service, products: dict[str, str]) -> None:
@@ -222,7 +227,7 @@ def test_operators_see_health_lag_and_metrics(service: Service, products: dict[s
 def test_an_upgrade_replaces_the_certificate_only_when_it_is_recognised(service: Service) -> None:
     product = service.tell(renamed(STORY, "Chè nâng hạng"))
     rating = until("recognise", STORY)[[c for c, _, _ in STORY].index("file-dossier") :]
-    members = 0
+    members, position = 0, str(service.position)
     for command, role, body in rating:
         members += command == "submit-score-sheet"
         who = actor(role, members) if role is Role.COUNCIL_MEMBER else actor(role)
