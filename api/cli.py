@@ -78,10 +78,13 @@ def serve(
     make_tokens(settings.tokens, demonstration_actors())
     tokens = Tokens.read(settings.tokens)
     stopping = threading.Event()
+    helpers = []
     if embedded is not None:
-        threading.Thread(target=_keep_up, args=(embedded, url, stopping), daemon=True).start()
+        helpers.append(threading.Thread(target=_keep_up, args=(embedded, url, stopping), daemon=True))
     if projector:
-        threading.Thread(target=_keep_projecting, args=(url, stopping), daemon=True).start()
+        helpers.append(threading.Thread(target=_keep_projecting, args=(url, stopping), daemon=True))
+    for helper in helpers:
+        helper.start()
     address = f"http://{settings.host}:{settings.port}"
     server = uvicorn.Server(
         uvicorn.Config(
@@ -100,19 +103,24 @@ def serve(
         while not server.started:
             if stopping.wait(0.05):
                 return
-        console.print(f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)")
+        ready = f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)"
+        console.print(ready, soft_wrap=True)
         if demo:
-            try:
-                load_demonstration(address, settings.tokens, console)
-            except Exception:
-                log.exception("demonstration-failed")
+            load_demonstration(address, settings.tokens, console)
             _print_tokens(settings)
+            console.print(f"\n{ready}", soft_wrap=True)
 
     threading.Thread(target=announce, daemon=True).start()
+    # The server ends by raising the signal it got once more: leave through `finally` then, not at once.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run()
     finally:
         stopping.set()
+        for helper in helpers:
+            helper.join(15)
+        if embedded is not None:
+            embedded.leave()
 
 
 def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:
@@ -122,14 +130,18 @@ def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) ->
             psycopg.connect(service_conninfo(url), autocommit=True).close()
         except psycopg.OperationalError:
             log.warning("embedded-postgres-restarts")
-            embedded.start()
+            try:
+                embedded.start()
+            except Exception:
+                log.exception("embedded-postgres-down")
 
 
 def _keep_projecting(url: str, stopping: threading.Event) -> None:
     """Run the projector in a process of its own, again when it ends."""
     while not stopping.is_set():
-        child = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "project"], env={**os.environ, "OCOP_DATABASE_URL": url}
+        child = subprocess.Popen(  # noqa: S603 our own module, no shell
+            [sys.executable, "-m", "api.cli", "project", "--parent", str(os.getpid())],
+            env={**os.environ, "OCOP_DATABASE_URL": url},
         )
         while child.poll() is None:
             if stopping.wait(0.2):
@@ -141,17 +153,19 @@ def _keep_projecting(url: str, stopping: threading.Event) -> None:
 
 
 @cli.command()
-def project() -> None:
+def project(
+    parent: Annotated[int | None, typer.Option(help="Process that started it, perhaps gone by now.")] = None,
+) -> None:
     """Run the projector alone, until stopped or until the service that started it is gone."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    stop, parent = threading.Event(), os.getppid()
+    stop, starter = threading.Event(), parent or os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
     def watch() -> None:
         while not stop.wait(0.5):
-            if os.getppid() != parent:
+            if os.getppid() != starter:
                 stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
@@ -163,7 +177,8 @@ def project() -> None:
 def demo(address: Annotated[str, typer.Option(help="A running service.")] = "http://127.0.0.1:8000") -> None:
     """Load the demonstration into a running, empty service through its public API."""
     settings = Settings.from_environment()
-    load_demonstration(address, settings.tokens, console)
+    if not load_demonstration(address, settings.tokens, console):
+        raise typer.Exit(1)
 
 
 @cli.command("migrate")
@@ -228,11 +243,12 @@ def tokens_command(
 
 
 def _print_tokens(settings: Settings) -> None:
-    table = Table("person", "role", "area", "token", title="Demonstration tokens / Mã truy cập minh hoạ")
+    console.print("\nTokens / Mã truy cập (also: ocop tokens):", style="bold")
     for holder in read_holders(settings.tokens):
         a = holder.actor
-        table.add_row(a.person, ROLE_NAMES[a.role][0], a.area, holder.token)
-    console.print(table)
+        console.print(
+            f"{holder.token}  {a.area:5}  {ROLE_NAMES[a.role][0]}: {a.person}", soft_wrap=True, highlight=False
+        )
 
 
 if __name__ == "__main__":

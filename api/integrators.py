@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import StringConstraints
 
 from api.problems import Problem
-from api.supervisors import Caller, Text, fresh, today
+from api.supervisors import Caller, fresh, today
 from application.store import Journal
 from domain.law.areas import covers
 from domain.product.facts import CATALOGUE
@@ -15,6 +16,9 @@ from projections.certificates import find_certificates
 from projections.scope import Scope
 
 router = APIRouter(prefix="/v1", tags=["integrators"])
+
+TypeNames = Annotated[str, StringConstraints(max_length=2_000)]
+"""Long enough to name every type."""
 
 FEED_ROLES = frozenset({Role.INTEGRATOR, Role.INSPECTOR, Role.SUPERVISOR, Role.PROVINCE_OFFICER})
 
@@ -25,12 +29,13 @@ async def events(
     actor: Caller,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    types: Text | None = None,
+    types: TypeNames | None = None,
 ) -> dict[str, Any]:
     """Facts in the order they became visible, after a position, within your area.
 
     ``types``: stored names, separated by commas. Ask again with ``next``; positions have holes, no
-    fact ever appears before ``next`` later. An empty page means that you have everything.
+    fact ever appears before ``next`` later. A page may be empty because nothing on it is yours:
+    you have everything once ``more`` is false.
     """
     if actor.role not in FEED_ROLES:
         raise Problem(

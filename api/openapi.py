@@ -73,10 +73,37 @@ _HEADERS = [
     {
         "name": "If-Match",
         "in": "header",
-        "schema": {"type": "string", "pattern": '^"[0-9]{1,15}"$'},
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?("[0-9]{1,15}"|[0-9]{1,15}))$'},
         "description": "ETag of the product you decided on; 412 when somebody acted since.",
     },
 ]
+
+
+_MIN_POSITION = {
+    "name": "X-Min-Position",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "description": "X-Position of your own writing: wait for the read models to show it, 503 when they lag too far.",
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "ETag of the answer you hold; 304 when neither an act nor the day has changed it.",
+}
+_VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
+_WAITING = frozenset(
+    {
+        "/v1/products",
+        "/v1/products/{product_id}",
+        "/v1/products/{product_id}/trail",
+        "/v1/worklist",
+        "/v1/certificates",
+    }
+)
+"""Reads that heed X-Min-Position."""
 
 
 def describe(app: FastAPI) -> None:
@@ -102,6 +129,13 @@ def _document(app: FastAPI) -> dict[str, Any]:
             operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
             if not public:
                 operation["security"] = [{"token": []}]
+            if path in _WAITING:
+                operation.setdefault("parameters", []).append(_MIN_POSITION)
+    one = found["paths"]["/v1/products/{product_id}"]["get"]
+    one["parameters"].append(_IF_NONE_MATCH)
+    one["responses"]["200"]["headers"] = _VERSION_HEADERS
+    one["responses"]["304"] = {"description": "Unchanged", "headers": _VERSION_HEADERS}
+    found["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     for name in COMMANDS:
         path = "/v1/products" if name == "identify-product" else f"/v1/products/{{product_id}}/commands/{name}"
         found["paths"].setdefault(path, {})["post"] = _operation(name, schemas)
@@ -116,7 +150,8 @@ def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
     opening = name == "identify-product"
     answer = {
         "description": "Stored (or nothing changed)",
-        "headers": {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}},
+        "headers": _VERSION_HEADERS
+        | ({"Location": {"schema": {"type": "string"}, "description": "The product"}} if opening else {}),
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
     }
     product = {"name": "product_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from api.problems import PROBLEMS, Problem
+from api.problems import PROBLEMS, Problem, database_away
 
 router = APIRouter(tags=["operations"])
 
@@ -30,13 +30,7 @@ async def ready(request: Request) -> dict[str, Any]:
         head = await to_thread.run_sync(request.app.state.journal.head)
         models = await to_thread.run_sync(request.app.state.projector.standings)
     except (psycopg.Error, OSError, Exception) as error:
-        raise Problem(
-            "not-ready",
-            "Cơ sở dữ liệu chưa trả lời.",
-            "The database does not answer.",
-            hint_vi="Thử lại sau giây lát.",
-            hint_en="Try again in a moment.",
-        ) from error
+        raise database_away() from error
     return {
         "status": "degraded" if any(m.parked for m in models) else "ready",
         "position": head,

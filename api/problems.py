@@ -7,12 +7,14 @@ do, ``errors`` which fields are at fault. Never a stack trace.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from domain.refusals import Refusal
 
@@ -202,6 +204,40 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "�")
 
 
+def database_away(*, closing: bool = False) -> Problem:
+    """The database does not answer: nobody's mistake, and over in a moment."""
+    return Problem(
+        "not-ready",
+        "Cơ sở dữ liệu chưa trả lời.",
+        "The database does not answer.",
+        hint_vi="Thử lại sau giây lát.",
+        hint_en="Try again in a moment.",
+        headers=_CLOSING if closing else None,
+    )
+
+
+_CLOSING = {"Connection": "close"}
+"""The server ends the connection after an error that reaches it: the client must not use it again."""
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    """Whether a lost connection is behind an error, also where the event store's library wrapped it."""
+    while error is not None and not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        error = error.__cause__
+    return error is not None
+
+
+def _allowed(request: Request) -> str:
+    """Methods that the path takes; the framework names those of the first route only."""
+    routes = request.app.router.routes
+    taken = [
+        method
+        for method in ("GET", "POST")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return ", ".join(taken)
+
+
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 401: "unauthenticated", 413: "too-large"}
 
 
@@ -220,19 +256,28 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return problem_response(field_problem(list(error.errors()), skip=1))
 
-    async def on_http(_: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _HTTP_CODES.get(error.status_code, "bad-request")
         _status, vi, en = PROBLEMS[code]
-        return problem_response(Problem(code, f"{vi}.", f"{en}.", headers=error.headers))
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return problem_response(Problem(code, f"{vi}.", f"{en}.", headers=headers))
+
+    async def on_database_away(request: Request, error: Exception) -> Response:
+        log.warning("database-away", path=request.url.path, error=type(error).__name__)
+        return problem_response(database_away())
 
     async def on_crash(request: Request, error: Exception) -> Response:
+        if _is_database_away(error):
+            log.warning("database-away", path=request.url.path, error=type(error).__name__)
+            return problem_response(database_away(closing=True))
         log.error("request-failed", path=request.url.path, exc_info=error)
         return problem_response(
             Problem(
                 "internal",
                 "Có lỗi ngoài dự kiến; lỗi đã được ghi lại.",
                 "Something unexpected happened; it has been logged.",
+                headers=_CLOSING,
             )
         )
 
@@ -240,4 +285,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(psycopg.OperationalError, on_database_away)
+    app.add_exception_handler(psycopg.InterfaceError, on_database_away)
     app.add_exception_handler(Exception, on_crash)

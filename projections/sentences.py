@@ -13,6 +13,7 @@ from application.recorded import Recorded
 from domain.law.areas import area_name
 from domain.product.facts import ProductFact
 from domain.values import ROLE_NAMES
+from projections.words import CHANNEL, COMMITMENT, DIFFICULTY, EVIDENCE, KIND, LEVEL, SUPPORT
 
 
 def day(value: date | None) -> str:
@@ -43,10 +44,6 @@ def average(value: str, comma: str) -> str:
 def _changes(fact: Any) -> str:
     return "; ".join(f"{name}: “{fact.was.get(name)}” → “{value}”" for name, value in fact.now.items())
 
-
-_LEVEL_VI = {"commune": "cấp xã", "province": "cấp tỉnh", "centre": "cấp trung ương"}
-_KIND_VI = {"first-time": "lần đầu", "upgrade": "nâng hạng", "re-evaluation": "đánh giá lại"}
-_ABOUT_VI = {"food-safety": "an toàn thực phẩm", "environment": "bảo vệ môi trường"}
 
 Phrase = Callable[[Any], str]
 
@@ -109,23 +106,23 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.evidence-obtained": (
         lambda f: (
-            f"ghi nhận tài liệu {f.kind} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}"
+            f"ghi nhận {EVIDENCE[f.kind][0]} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}"
         ),
         lambda f: (
-            f"recorded {f.kind} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}"
+            f"recorded {EVIDENCE[f.kind][1]} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}"
         ),
     ),
     "product.commitment-made": (
-        lambda f: f"cam kết {_ABOUT_VI[f.about]} ({f.document})",
-        lambda f: f"committed to {f.about} ({f.document})",
+        lambda f: f"cam kết {COMMITMENT[f.about][0]} ({f.document})",
+        lambda f: f"made a commitment on {COMMITMENT[f.about][1]} ({f.document})",
     ),
     "product.difficulty-reported": (
-        lambda f: f"báo cáo khó khăn về {f.area}: {f.description}",
-        lambda f: f"reported a difficulty with {f.area}: {f.description}",
+        lambda f: f"báo cáo khó khăn về {DIFFICULTY[f.area][0]}: {f.description}",
+        lambda f: f"reported a difficulty with {DIFFICULTY[f.area][1]}: {f.description}",
     ),
     "product.support-granted": (
-        lambda f: f"ghi nhận hỗ trợ {f.kind} của {f.granted_by}: {f.description} ({dong(f.amount)})",
-        lambda f: f"recorded support ({f.kind}) by {f.granted_by}: {f.description} ({vnd(f.amount)})",
+        lambda f: f"ghi nhận hỗ trợ {SUPPORT[f.kind][0]} của {f.granted_by}: {f.description} ({dong(f.amount)})",
+        lambda f: f"recorded support ({SUPPORT[f.kind][1]}) by {f.granted_by}: {f.description} ({vnd(f.amount)})",
     ),
     "product.site-visited": (
         lambda f: f"kiểm tra thực địa: {f.findings}",
@@ -141,19 +138,21 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.dossier-filed": (
         lambda f: (
-            f"nộp hồ sơ {_KIND_VI[f.kind]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}"
+            f"nộp hồ sơ {KIND[f.kind][0]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}"
         ),
         lambda f: (
-            f"filed a {f.kind} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}"
+            f"filed a {KIND[f.kind][1]} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}"
         ),
     ),
     "product.dossier-registered": (
-        lambda f: f"vào sổ tiếp nhận hồ sơ {_LEVEL_VI[f.level]}, phiếu số {f.slip_number}, người nhận {f.received_by}",
-        lambda f: f"entered the dossier in the {f.level} register, slip {f.slip_number}, received by {f.received_by}",
+        lambda f: f"vào sổ tiếp nhận hồ sơ {LEVEL[f.level][0]}, phiếu số {f.slip_number}, người nhận {f.received_by}",
+        lambda f: (
+            f"entered the dossier in the register of {LEVEL[f.level][1]}, slip {f.slip_number}, received by {f.received_by}"
+        ),
     ),
     "product.supplement-requested": (
-        lambda f: f"yêu cầu bổ sung hồ sơ ({_LEVEL_VI[f.level]}): {items(f.items)}",
-        lambda f: f"asked for a supplement ({f.level}): {items(f.items)}",
+        lambda f: f"yêu cầu bổ sung hồ sơ ({LEVEL[f.level][0]}): {items(f.items)}",
+        lambda f: f"asked for a supplement for {LEVEL[f.level][1]}: {items(f.items)}",
     ),
     "product.supplement-given": (
         lambda f: f"bổ sung hồ sơ: {f.answer}",
@@ -228,11 +227,11 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"withdrew the dossier: {f.reason}",
     ),
     "product.ecommerce-listed": (
-        lambda f: f"đưa sản phẩm lên sàn {f.platform} ({f.listing})",
+        lambda f: f"đưa sản phẩm lên {f.platform} ({f.listing})",
         lambda f: f"listed the product on {f.platform} ({f.listing})",
     ),
     "product.ecommerce-delisted": (
-        lambda f: f"gỡ sản phẩm khỏi sàn {f.platform} ({f.listing}): {f.reason}",
+        lambda f: f"gỡ sản phẩm khỏi {f.platform} ({f.listing}): {f.reason}",
         lambda f: f"took the listing on {f.platform} ({f.listing}) down: {f.reason}",
     ),
     "product.fair-attended": (
@@ -252,8 +251,8 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"signed contract {f.number} with {f.partner}, value {vnd(f.value)}",
     ),
     "product.revenue-reported": (
-        lambda f: f"báo cáo doanh thu kỳ {f.period}, kênh {f.channel}: {dong(f.amount)}",
-        lambda f: f"reported revenue of {f.period} through {f.channel}: {vnd(f.amount)}",
+        lambda f: f"báo cáo doanh thu kỳ {f.period}, kênh {CHANNEL[f.channel][0]}: {dong(f.amount)}",
+        lambda f: f"reported revenue of {f.period} through {CHANNEL[f.channel][1]}: {vnd(f.amount)}",
     ),
     "product.journey-withdrawn": (
         lambda f: f"rút khỏi chương trình: {f.reason}",

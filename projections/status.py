@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 
 from domain.law.areas import area_name, commune
 from domain.law.book import LawBook
@@ -22,8 +22,9 @@ from domain.product.outlook import outlook
 from domain.product.phases import PHASE_NAMES, Phase
 from domain.product.state import Product
 from domain.values import STEP_NAMES, Step, without_diacritics
-from projections.engine import Cursor, Page, ReadModel, bulk, columns
+from projections.engine import Cursor, Page, ReadModel, put
 from projections.scope import Scope
+from projections.words import missing
 
 COLUMNS: dict[str, LiteralString] = {
     "product_id": "uuid",
@@ -33,15 +34,15 @@ COLUMNS: dict[str, LiteralString] = {
     "search": "text",
     "commune": "text",
     "province": "text",
-    "cycle": "int",
-    "step": "int",
+    "cycle": "int4",
+    "step": "int4",
     "phase": "text",
     "since": "date",
     "opened_on": "date",
     "producer": "text",
     "producer_name": "text",
     "product_group": "text",
-    "stars": "int",
+    "stars": "int4",
     "certificate": "text",
     "valid_to": "date",
     "illustrative": "bool",
@@ -49,13 +50,6 @@ COLUMNS: dict[str, LiteralString] = {
     "tasks": "text",
     "missing": "text",
 }
-_UPDATES: LiteralString = """ON CONFLICT (product_id) DO UPDATE SET
-    version = excluded.version, position = excluded.position, name = excluded.name, search = excluded.search,
-    commune = excluded.commune, province = excluded.province, cycle = excluded.cycle, step = excluded.step,
-    phase = excluded.phase, since = excluded.since, opened_on = excluded.opened_on, producer = excluded.producer,
-    producer_name = excluded.producer_name, product_group = excluded.product_group, stars = excluded.stars,
-    certificate = excluded.certificate, valid_to = excluded.valid_to, illustrative = excluded.illustrative,
-    due = excluded.due, tasks = excluded.tasks, missing = excluded.missing"""
 
 
 class Status(ReadModel):
@@ -82,10 +76,11 @@ class Status(ReadModel):
         self._law = law
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
-        """One row for each product the page touches."""
+        """The row of each product the page touches, written anew."""
         positions = {r.originator_id: r.position for r in page.facts}
         rows = [self._row(key, product, positions[key]) for key, product in page.products.items()]
-        cursor.execute(bulk(table, COLUMNS, _UPDATES), columns(rows, len(COLUMNS)))
+        cursor.execute(SQL("DELETE FROM {} WHERE product_id = ANY(%s)").format(table), (list(page.products),))
+        put(cursor, table, COLUMNS, rows)
 
     def _row(self, product_id: UUID, p: Product, position: int) -> tuple[Any, ...]:
         found, next_up = commune(p.commune), outlook(p, self._law)
@@ -241,7 +236,7 @@ def shown(row: dict[str, Any], today: date) -> dict[str, Any]:
         else None,
         "turn": open_tasks[0]["roles"] if open_tasks else [],
         "tasks": tasks,
-        "missing": json.loads(row["missing"]),
+        "missing": [missing(item) for item in json.loads(row["missing"])],
         "deadline": due,
         "days_late": max((today - due).days, 0) if due else 0,
         "illustrative": row["illustrative"],

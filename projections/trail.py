@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.sql import Identifier
 
-from projections.engine import Cursor, Page, ReadModel, bulk, columns
+from projections.engine import Cursor, Page, ReadModel, put
 from projections.sentences import sentence
 
 COLUMNS: dict[str, LiteralString] = {
@@ -20,7 +20,7 @@ COLUMNS: dict[str, LiteralString] = {
     "product_id": "uuid",
     "version": "bigint",
     "fact": "text",
-    "step": "int",
+    "step": "int4",
     "effective_on": "date",
     "recorded_at": "timestamptz",
     "person": "text",
@@ -78,7 +78,7 @@ class Trail(ReadModel):
                     e.data.model_dump_json(),
                 )
             )
-        cursor.execute(bulk(table, COLUMNS), columns(rows, len(COLUMNS)))
+        put(cursor, table, COLUMNS, rows)
 
 
 async def trail_of(connection: AsyncConnection[Any], product_id: UUID, after: int, limit: int) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from domain.law.book import LawBook
 from domain.product.outlook import outlook
 from domain.product.state import Product
 from domain.values import Role
-from projections.engine import Cursor, Page, ReadModel, bulk, columns
+from projections.engine import Cursor, Page, ReadModel, put
 from projections.scope import Scope
 
 COLUMNS: dict[str, LiteralString] = {
@@ -28,7 +28,7 @@ COLUMNS: dict[str, LiteralString] = {
     "legal_basis": "text",
     "mark": "text",
     "name": "text",
-    "step": "int",
+    "step": "int4",
     "commune": "text",
     "province": "text",
     "producer": "text",
@@ -58,8 +58,7 @@ class Worklist(ReadModel):
         """The tasks of each product the page touches, written anew."""
         rows = [row for key, product in page.products.items() for row in self._rows(key, product)]
         cursor.execute(SQL("DELETE FROM {} WHERE product_id = ANY(%s)").format(table), (list(page.products),))
-        if rows:
-            cursor.execute(bulk(table, COLUMNS), columns(rows, len(COLUMNS)))
+        put(cursor, table, COLUMNS, rows)
 
     def _rows(self, product_id: UUID, p: Product) -> list[tuple[Any, ...]]:
         found = commune(p.commune)

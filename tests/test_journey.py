@@ -8,6 +8,7 @@ import pytest
 from api.examples import EXAMPLES
 from domain.law.book import law_book
 from domain.product.decide import COMMANDS, open_claim
+from domain.product.outlook import outlook
 from domain.product.phases import Phase
 from domain.refusals import AgainstTheLaw, Invalid, NoRegime, NotAllowed, OutsideArea, WrongOrder
 from domain.values import Actor, Role
@@ -329,9 +330,10 @@ def test_a_late_report_says_by_how_many_working_days() -> None:
 
 def test_a_supplement_stops_the_report_and_begins_the_term_again() -> None:
     asked = at("register-dossier-at-commune").when(
-        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"])
+        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"], due="2026-08-20")
     )
     assert asked.product.missing == ("Phiếu kiểm nghiệm",)
+    assert outlook(asked.product, law_book()).tasks[0].due == day("2026-08-20")
     asked.when("issue-commune-report", OFFICER, **BODIES["issue-commune-report"]).refused(WrongOrder)
     asked.when("request-supplement-at-commune", OFFICER, items=["khác"]).refused(WrongOrder)
 

@@ -6,12 +6,21 @@ from domain.values import Actor, Role
 PROVINCE = "25"
 COMMUNES = ("04831", "04873", "04876", "04891")
 PRODUCERS: dict[str, tuple[str, str]] = {
-    # registration (illustrative) → (producer, commune)
+    # registration (illustrative) → (producer, commune); these five are named by the plan of 2023
     "HKD-TOANSON": ("Một hộ kinh doanh xóm Cha, Toàn Sơn", "04831"),
     "HTX-DAGIANG": ("HTX Đà Giang Eco", "04831"),
     "HTX-BIGFARM": ("HTX dược liệu BIGFARM", "04873"),
     "THT-XOMSUNG": ("Tổ hợp tác xóm Sưng", "04876"),
     "HTX-TAMCUONG": ("HTX Tâm Cương Tân Minh", "04876"),
+    # the plan names no producer for its potential products: these are made up and say so in their names
+    "MH-MATONG": ("HTX minh hoạ nuôi ong Đà Bắc", "04831"),
+    "MH-CHEKHO": ("Tổ hợp tác minh hoạ chè khô", "04876"),
+    "MH-TRAUSAY": ("Hộ kinh doanh minh hoạ thịt trâu sấy", "04873"),
+    "MH-CATOM": ("HTX minh hoạ thủy sản hồ Hòa Bình", "04891"),
+    "MH-DULICH": ("Hội minh hoạ du lịch cộng đồng", "04891"),
+    "MH-LONBANDIA": ("Trang trại minh hoạ lợn bản địa", "04873"),
+    "MH-GADOI": ("Hộ kinh doanh minh hoạ gà đồi", "04831"),
+    "MH-MUOIDOI": ("HTX minh hoạ muối dổi", "04876"),
 }
 
 
@@ -22,19 +31,27 @@ def demonstration_actors() -> list[Actor]:
         name = area_name(code)
         office = f"UBND {name[0].lower()}{name[1:]}"
         actors += [
-            Actor(person=f"Cán bộ OCOP {office.removeprefix('UBND ')}", office=office, role=Role.COMMUNE_OFFICER, area=code),
+            Actor(
+                person=f"Cán bộ OCOP {office.removeprefix('UBND ')}",
+                office=office,
+                role=Role.COMMUNE_OFFICER,
+                area=code,
+            ),
             Actor(person=f"Chủ tịch {office}", office=office, role=Role.COMMUNE_CHAIR, area=code),
         ]
     for registration, (name, code) in PRODUCERS.items():
-        actors.append(
-            Actor(person=name, office=name, role=Role.PRODUCER, area=code, producer=registration)
-        )
+        actors.append(Actor(person=name, office=name, role=Role.PRODUCER, area=code, producer=registration))
     province = f"UBND tỉnh {area_name(PROVINCE)}"
     council = f"Hội đồng OCOP tỉnh {area_name(PROVINCE)}"
     body = f"Văn phòng điều phối nông thôn mới tỉnh {area_name(PROVINCE)}"
     actors += [
         Actor(person="Cán bộ OCOP cấp tỉnh", office=body, role=Role.PROVINCE_OFFICER, area=PROVINCE),
-        Actor(person="Tổ trưởng tổ tư vấn", office=f"Tổ tư vấn OCOP {area_name(PROVINCE)}", role=Role.ADVISORY_TEAM, area=PROVINCE),
+        Actor(
+            person="Tổ trưởng tổ tư vấn",
+            office=f"Tổ tư vấn OCOP {area_name(PROVINCE)}",
+            role=Role.ADVISORY_TEAM,
+            area=PROVINCE,
+        ),
         *(
             Actor(person=f"Thành viên hội đồng {n}", office=council, role=Role.COUNCIL_MEMBER, area=PROVINCE)
             for n in (1, 2, 3)

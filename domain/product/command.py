@@ -3,6 +3,7 @@
 A command is what an official or producer wants recorded; ``decide`` turns it into facts or refuses.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -35,7 +36,7 @@ class Context:
         return self.law.practice.deadline(name, province_of(product)).end(start)
 
 
-class Command(Value):
+class Command(Value, ABC):
     """Base of all commands.
 
     ``effective_on``: date of the act (default: today in Vietnam), never in the future.
@@ -53,9 +54,9 @@ class Command(Value):
     paper: Paper | None = None
     source: Source = Source()
 
+    @abstractmethod
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """The facts that follow; an empty list when nothing would change. Raises Refusal."""
-        raise NotImplementedError
 
 
 def province_of(product: Product) -> str:

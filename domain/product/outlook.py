@@ -99,7 +99,7 @@ class _Desk:
         regime, phase = self.law.regimes[dossier.regime], self.product.phase
         review = regime.deadlines["commune_review"]
         if dossier.supplement_open:
-            return [self._task("give-supplement", None)]
+            return [self._task("give-supplement", dossier.supplement_due)]
         if phase is Phase.FILED:
             registered = "commune" in dossier.registered
             command = "issue-commune-report" if registered else "register-dossier-at-commune"

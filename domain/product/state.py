@@ -35,6 +35,7 @@ class Dossier:
     report_due: date
     registered: frozenset[str] = frozenset()
     supplement_open: str | None = None
+    supplement_due: date | None = None
     batch: str | None = None
     batch_done: date | None = None
     findings: tuple[f.Choice, ...] = ()
@@ -228,10 +229,10 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.DossierRegistered():
             return _dossier(p, registered=(p.dossier.registered if p.dossier else frozenset()) | {fact.level})
         case f.SupplementRequested():
-            return replace(_dossier(p, supplement_open=fact.level), missing=fact.items)
+            return replace(_dossier(p, supplement_open=fact.level, supplement_due=fact.due), missing=fact.items)
         case f.SupplementGiven():
             due = fact.report_due or (p.dossier.report_due if p.dossier else on)
-            return replace(_dossier(p, supplement_open=None, report_due=due), missing=())
+            return replace(_dossier(p, supplement_open=None, supplement_due=None, report_due=due), missing=())
         case f.CommuneReportIssued():
             return replace(p, phase=Phase.REPORTED)
         case f.ProposedToProvince():
