@@ -122,9 +122,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "approve-result": {"decision_number": "1235/QĐ-UBND", "signer": "Chủ tịch UBND tỉnh"},
     "notify-result": {"letter_number": "210/TB-VPĐP", "recipients": ["UBND xã Cao Sơn", "Tổ hợp tác xóm Sưng"]},
     "withdraw-dossier": {"reason": "Bổ sung nhãn hiệu trước khi nộp lại."},
-    "list-on-ecommerce": {"platform": "Sàn thương mại điện tử", "listing": "che-shan-tuyet-nui-bieu"},
+    "list-on-ecommerce": {"platform": "Chợ phiên OCOP", "listing": "che-shan-tuyet-nui-bieu"},
     "delist-from-ecommerce": {
-        "platform": "Sàn thương mại điện tử",
+        "platform": "Chợ phiên OCOP",
         "listing": "che-shan-tuyet-nui-bieu",
         "reason": "Đổi gian hàng.",
     },

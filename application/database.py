@@ -61,7 +61,7 @@ class EmbeddedPostgres:
                 return url
 
     def _forget_the_dead(self) -> None:
-        """Remove what killed processes left: the postmaster's pid file, and handles on the server.
+        """Remove what killed processes left: the postmaster's lock files, and handles on the server.
 
         The library and PostgreSQL take whatever process has that number for the postmaster: one that
         nobody has reaped, or a stranger that got the number after the machine or container restarted.
@@ -71,9 +71,12 @@ class EmbeddedPostgres:
             lines = pid_file.read_text(encoding="utf-8").splitlines() if pid_file.exists() else []
             if lines:
                 # A postmaster killed while it started has not written all eight lines.
-                process = PostmasterInfo([*lines, *[""] * 8][:8]).process
+                info = PostmasterInfo([*lines, *[""] * 8][:8])
+                process = info.process
                 if process is None or process.status() == "zombie" or not process.name().startswith("postgres"):
                     pid_file.unlink(missing_ok=True)
+                    if info.socket_path is not None:
+                        info.socket_path.with_name(f"{info.socket_path.name}.lock").unlink(missing_ok=True)
             handles = self._server.global_process_id_list
             held = handles.get_and_add(os.getpid()) if handles.path.exists() else []
             for pid in held:

@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
     JSONTranscoder,
     Mapper,
     Notification,
+    PersistenceError,
     StoredEvent,
     Transcoder,
 )
@@ -44,6 +45,8 @@ SELECT_PAGE = (
 )
 SELECT_COMMAND = "SELECT digest, product_id, from_version, to_version FROM ocop.commands WHERE command_id = %s"
 LATEST = 2**62
+StoreError = PersistenceError
+"""What a journal raises when the database does not answer."""
 
 
 class FactMapper(Mapper[UUID]):
@@ -138,6 +141,8 @@ class FactFactory(PostgresFactory):
         pool = self.datastore.pool
         wanted = conninfo_to_dict(service_conninfo(env["DATABASE_URL"]))
         pool.kwargs = {**cast("dict[str, Any]", pool.kwargs), **wanted}
+        # The pool tries again after 1, 2, 4 … seconds: kept short, or a long outage is followed by another.
+        pool.reconnect_timeout = 5.0
 
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of ocop.events; the table exists already."""
@@ -213,7 +218,9 @@ class Journal(Application[UUID]):
 
     def head(self) -> int:
         """Position of the newest fact; 0 when there is none."""
-        return self.recorder.max_notification_id() or 0
+        with self._connection() as connection:
+            row = connection.execute("SELECT max(notification_id) FROM ocop.events").fetchone()
+        return (row and row["max"]) or 0
 
     def command(self, command_id: UUID) -> CommandRow | None:
         """What a command id was used for, if it was."""

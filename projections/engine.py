@@ -6,6 +6,7 @@ take is parked with an alarm, never skipped silently. A rebuild fills a new tabl
 compares, switches the view and drops the old.
 """
 
+import gc
 import hashlib
 import threading
 from abc import ABC, abstractmethod
@@ -23,7 +24,7 @@ from psycopg.sql import SQL, Identifier
 from application.database import advisory_lock, service_conninfo
 from application.journeys import Journeys
 from application.recorded import Recorded
-from application.store import Journal
+from application.store import Journal, StoreError
 from domain.product.state import Product
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 LIVE_PAGE = 2_000
 REBUILD_PAGE = 25_000
+KEPT_PRODUCTS = 50_000
 POLL_SECONDS = 1.0
 PROJECTOR_LOCK = 7229614
 TABLES_LOCK = 7229615
@@ -98,7 +100,7 @@ class Projector:
         self._conninfo = service_conninfo(url, application_name="ocop-projector")
         self._journal = journal
         self._models = {model.name: model for model in models}
-        self._journeys = Journeys(journal, size=50_000)
+        self._journeys = Journeys(journal, size=KEPT_PRODUCTS)
 
     def connect(self) -> Connection:
         """A connection of the projector's own."""
@@ -114,7 +116,7 @@ class Projector:
                     self.ensure_tables(connection)
                     self._rebuild_outdated(stop)
                     self._follow(connection, stop)
-            except psycopg.Error as error:
+            except (psycopg.Error, StoreError) as error:
                 log.warning("projector-restarts", error=type(error).__name__)
                 stop.wait(0.5)
             except Exception:
@@ -138,7 +140,7 @@ class Projector:
 
     def step(self, connection: Connection, limit: int = LIVE_PAGE) -> int:
         """Apply the next page to the read models that lag most; how many facts it had."""
-        with connection.transaction():
+        with connection.transaction(), _collector_at_rest():
             standings = self._standings(connection, lock=True)
             if not standings:
                 return 0
@@ -177,7 +179,7 @@ class Projector:
             states = self._journeys.load([product_id], recorded.position)
             with connection.transaction(), connection.cursor() as cursor:
                 self._model_of(table).apply(cursor, Identifier("read", table), Page([recorded], states))
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, StoreError):
             raise
         except Exception as error:
             log.exception("fact-parked", table=table, position=recorded.position, product=str(product_id))
@@ -278,15 +280,19 @@ class Projector:
             with connection.transaction():
                 self._sweep(connection)
                 fresh = {name: self._create(connection, self._models[name], active=False) for name in names}
+            self._journeys = Journeys(self._journal, size=KEPT_PRODUCTS)  # those kept so far are further on
             position, head = 0, self._journal.head()
             while position < head:
-                facts = self._journal.page(position, REBUILD_PAGE, head)
-                with connection.transaction():
-                    self._apply(connection, list(fresh.values()), facts)
-                    self._move(connection, list(fresh.values()), facts[-1].position)
-                position = facts[-1].position
+                with connection.transaction(), _collector_at_rest():
+                    position = self._fill(connection, fresh, position, head)
                 progress(position, head)
             return self._switch(connection, fresh, position)
+
+    def _fill(self, connection: Connection, fresh: dict[str, str], position: int, head: int) -> int:
+        facts = self._journal.page(position, REBUILD_PAGE, head)
+        self._apply(connection, list(fresh.values()), facts)
+        self._move(connection, list(fresh.values()), facts[-1].position)
+        return facts[-1].position
 
     def _sweep(self, connection: Connection) -> None:
         """Drop what a rebuild that was cut off left behind."""
@@ -335,6 +341,18 @@ class Projector:
 def _index_names(model: ReadModel, table: str) -> dict[str, Identifier]:
     short = hashlib.sha256(table.encode()).hexdigest()[:8]
     return {f"i{n}": Identifier(f"{model.name}_{short}_{n}") for n in range(1, 9)}
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No search for cycles while a page is worked on: facts have none, and the search outweighs all the rest."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def put(cursor: Cursor, table: Identifier, types: dict[str, LiteralString], rows: Iterable[tuple[Any, ...]]) -> None:

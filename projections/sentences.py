@@ -227,11 +227,11 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"withdrew the dossier: {f.reason}",
     ),
     "product.ecommerce-listed": (
-        lambda f: f"đưa sản phẩm lên {f.platform} ({f.listing})",
+        lambda f: f"đưa sản phẩm lên sàn thương mại điện tử “{f.platform}” ({f.listing})",
         lambda f: f"listed the product on {f.platform} ({f.listing})",
     ),
     "product.ecommerce-delisted": (
-        lambda f: f"gỡ sản phẩm khỏi {f.platform} ({f.listing}): {f.reason}",
+        lambda f: f"gỡ sản phẩm khỏi sàn thương mại điện tử “{f.platform}” ({f.listing}): {f.reason}",
         lambda f: f"took the listing on {f.platform} ({f.listing}) down: {f.reason}",
     ),
     "product.fair-attended": (
