@@ -56,11 +56,19 @@ ANSWER_SCHEMA: dict[str, Any] = {
         "repeated": {"type": "boolean"},
     },
 }
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "Problem document (RFC 9457); what each type means stands at /v1/problems/{code}",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+ABOUT = """Chu trình OCOP sáu bước dưới dạng chuỗi sự kiện. The six steps of the OCOP cycle as an event stream.
+
+Mỗi lệnh ghi nhận một việc đã làm; thẩm quyền và căn cứ của từng lệnh xem tại `GET /v1/commands`. Each command
+records one act; who may give it and by which rule stands at `GET /v1/commands`. Every failure is a problem
+document in Vietnamese and English, and nothing was stored."""
 
 
 def _problems(*statuses: int) -> dict[str, Any]:
-    return {str(s): {"description": "Problem document (RFC 9457)", "content": _PROBLEM} for s in statuses}
+    return {str(s): {"$ref": "#/components/responses/Problem"} for s in statuses}
 
 
 _HEADERS = [
@@ -118,9 +126,12 @@ def describe(app: FastAPI) -> None:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(title=app.title, version=app.version, routes=app.routes, description=__doc__)
+    found = get_openapi(title=app.title, version=app.version, routes=app.routes, description=ABOUT)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):  # the framework's own, not what this service answers
+        schemas.pop(unused, None)
     schemas |= {"Problem": PROBLEM_SCHEMA, "Answer": ANSWER_SCHEMA}
+    found["components"]["responses"] = {"Problem": PROBLEM_RESPONSE}
     found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path, operations in found["paths"].items():
         for operation in operations.values():

@@ -143,18 +143,23 @@ def migrate(owner_url: str) -> list[str]:
 
 
 def _ensure_role(connection: psycopg.Connection[Any]) -> None:
-    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVICE_ROLE,)).fetchone()
-    try:
-        if not exists:
-            connection.execute("CREATE ROLE ocop_service NOLOGIN")
-        connection.execute("GRANT ocop_service TO CURRENT_USER")
-    except psycopg.errors.DuplicateObject:
-        pass  # another database of the same server was being migrated at this moment
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise CannotMigrate(
-            "an administrator must run: CREATE ROLE ocop_service NOLOGIN; "
-            "GRANT ocop_service TO <owner> WITH ADMIN OPTION"
-        ) from error
+    for left in reversed(range(20)):
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVICE_ROLE,)).fetchone()
+        try:
+            if not exists:
+                connection.execute("CREATE ROLE ocop_service NOLOGIN")
+            connection.execute("GRANT ocop_service TO CURRENT_USER")
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation, psycopg.InternalError):
+            # Roles are the server's, our lock is the database's: another one is being migrated right now.
+            if not left:
+                raise
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise CannotMigrate(
+                "an administrator must run: CREATE ROLE ocop_service NOLOGIN; "
+                "GRANT ocop_service TO <owner> WITH ADMIN OPTION"
+            ) from error
+        else:
+            return
 
 
 def _scripts() -> list[Traversable]:

@@ -65,6 +65,9 @@ class Journeys:
         reload: list[UUID] = []
         for key, recorded_facts in touched.items():
             product = self._kept.get(key) or EMPTY
+            if product.version == recorded_facts[-1].originator_version:  # this page was followed before
+                states[key] = product
+                continue
             whole = product.version + 1 == recorded_facts[0].originator_version
             if not whole or any(isinstance(r.fact, FactCorrected) for r in recorded_facts):
                 reload.append(key)

@@ -18,7 +18,7 @@ from projections.words import CHANNEL, COMMITMENT, DIFFICULTY, EVIDENCE, KIND, L
 
 def day(value: date | None) -> str:
     """dd/mm/yyyy."""
-    return value.strftime("%d/%m/%Y") if value else "—"
+    return f"{value.day:02d}/{value.month:02d}/{value.year}" if value else "—"
 
 
 def dong(value: int | None) -> str:

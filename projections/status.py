@@ -57,6 +57,7 @@ class Status(ReadModel):
 
     name = "status"
     version = 1
+    of_state = True
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             product_id uuid PRIMARY KEY, version bigint NOT NULL, position bigint NOT NULL,
@@ -69,6 +70,7 @@ class Status(ReadModel):
         CREATE INDEX {i1} ON {table} (province, commune);
         CREATE INDEX {i2} ON {table} (producer);
         CREATE INDEX {i3} ON {table} (due) WHERE due IS NOT NULL;
+        CREATE INDEX {i5} ON {table} (name COLLATE "C", product_id);
         CREATE INDEX {i4} ON {table} USING gin (to_tsvector('simple', search));
     """
 

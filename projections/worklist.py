@@ -40,6 +40,7 @@ class Worklist(ReadModel):
 
     name = "worklist"
     version = 1
+    of_state = True
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             product_id uuid NOT NULL, command text NOT NULL, roles text NOT NULL, due date, opens_on date,

@@ -1,0 +1,1 @@
+"""Measurements of the service, each beside a measuring stick of the same run. See docs/performance.md."""

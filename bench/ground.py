@@ -1,0 +1,159 @@
+"""What every measurement stands on: one embedded server, fresh databases, processes, figures."""
+
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from rich.console import Console
+
+from application.database import EmbeddedPostgres, migrate
+from domain.values import Actor, Role
+from tests.service import Service
+from tests.story import actor
+
+console = Console(stderr=True)
+
+ACTORS = [actor(r) for r in (Role.COMMUNE_OFFICER, Role.PRODUCER, Role.SUPERVISOR, Role.INTEGRATOR)]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table. ``target`` None: shown for information only."""
+
+    name: str
+    figure: str
+    value: float
+    unit: str
+    target: float | None = None
+    at_least: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is reached; a line without a target always is."""
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Name, figure, value, target."""
+        if self.target is None:
+            return self.name, self.figure, _number(self.value, self.unit), "–"
+        wanted = f"{'≥' if self.at_least else '≤'} {_number(self.target, self.unit)}"
+        return self.name, self.figure, _number(self.value, self.unit), wanted
+
+
+def _number(value: float, unit: str) -> str:
+    digits = 0 if value >= 1000 else 1 if value >= 20 else 2
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A running server of our own in a temporary folder. ``quick``: short rounds, small numbers."""
+
+    url: str
+    folder: Path
+    quick: bool
+    running: list[Service] = field(default_factory=list)
+
+    def database(self, *, migrated: bool = True, template: str | None = None) -> str:
+        """URL of a new database: migrated, empty, or a copy of another one."""
+        name = f"bench_{secrets.token_hex(4)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            copied = f" TEMPLATE {database_name(template)}" if template else ""
+            connection.execute(f"CREATE DATABASE {name}{copied}")  # type: ignore[arg-type,unused-ignore]
+        url = make_conninfo(self.url, dbname=name)
+        if migrated and not template:
+            migrate(url)
+        return url
+
+    def drop(self, url: str) -> None:
+        """Drop a database."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {database_name(url)} WITH (FORCE)")  # type: ignore[arg-type,unused-ignore]
+
+    def checkpoint(self) -> None:
+        """Write what is to be written before the next round, not during it."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+
+    def serve(self, name: str, url: str, module: str | None = None, actors: Sequence[Actor] = tuple(ACTORS)) -> Service:
+        """A service as a process: ours, or another module that serves the same way."""
+        command = (sys.executable, "-m", module) if module else (sys.executable, "-m", "api.cli", "serve")
+        service = Service(self.folder / name, url, command, actors).start()
+        self.running.append(service)
+        return service
+
+
+def database_name(url: str) -> str:
+    """Name of a database out of its URL."""
+    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+
+
+@contextmanager
+def ground(*, quick: bool) -> Iterator[Ground]:
+    """The server for one run; all of it is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="ocop-bench-", ignore_cleanup_errors=True) as folder:
+        embedded = EmbeddedPostgres(Path(folder) / "server")
+        made = Ground(embedded.start(), Path(folder), quick)
+        try:
+            yield made
+        finally:
+            for service in made.running:
+                service.stop()
+            embedded.stop()
+
+
+@contextmanager
+def helper(module: str, settings: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    """A module as a process that reads its settings from its first argument; ended with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, json.dumps(settings)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("OCOP_")},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def answer(process: subprocess.Popen[str], patience: float) -> dict[str, Any]:
+    """What a helper printed, its standard input closed first; raises when it failed or took too long."""
+    out, _ = process.communicate(timeout=patience)
+    if process.returncode:
+        raise RuntimeError(f"the load generator ended with {process.returncode}")
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one."""
+    return float(statistics.median(values))
+
+
+def spread(values: Sequence[float]) -> str:
+    """The middle one and the extremes."""
+    return f"{median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else float("nan")

@@ -1,0 +1,226 @@
+"""The journal takes additions and nothing else: from the service's role, and by trigger even from its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from application.database import service_conninfo
+from application.store import Beside, Conflict, Journal
+from tests.test_writer import PRODUCER, claims, done, idea, opened, order, writer_on
+
+Connection = psycopg.Connection[tuple]
+
+TABLES = ("events", "commands", "claims")
+INSERTS = {
+    "events": "INSERT INTO ocop.events (originator_id, originator_version, topic, state)"
+    " VALUES (gen_random_uuid(), 1, 'product.identified', '{}')",
+    "commands": "INSERT INTO ocop.commands (command_id, digest, product_id, from_version, to_version)"
+    " VALUES (gen_random_uuid(), '', gen_random_uuid(), 0, 1)",
+    "claims": "INSERT INTO ocop.claims (key, product_id) VALUES ('new', gen_random_uuid())",
+}
+COLUMNS = {"events": "state = ''", "commands": "digest = ''", "claims": "product_id = gen_random_uuid()"}
+CHANGES = {
+    "update": "UPDATE ocop.{table} SET {column}",
+    "update of no row": "UPDATE ocop.{table} SET {column} WHERE false",
+    "delete": "DELETE FROM ocop.{table}",
+    "delete of no row": "DELETE FROM ocop.{table} WHERE false",
+    "truncate": "TRUNCATE ocop.{table}",
+    "truncate with all that hangs on it": "TRUNCATE ocop.{table} RESTART IDENTITY CASCADE",
+    "merge": "MERGE INTO ocop.{table} USING (SELECT 1) AS one ON true WHEN MATCHED THEN DELETE",
+}
+ALTERATIONS = {
+    "copy into": "COPY ocop.{table} FROM STDIN",
+    "drop": "DROP TABLE ocop.{table} CASCADE",
+    "new column": "ALTER TABLE ocop.{table} ADD COLUMN more text",
+    "rename": "ALTER TABLE ocop.{table} RENAME TO other",
+    "no constraint": "ALTER TABLE ocop.{table} DROP CONSTRAINT {table}_pkey",
+    "triggers off": "ALTER TABLE ocop.{table} DISABLE TRIGGER ALL",
+    "own trigger off": "ALTER TABLE ocop.{table} DISABLE TRIGGER USER",
+    "no trigger": "DROP TRIGGER {table}_append_only ON ocop.{table}",
+    "a trigger of its own": "CREATE TRIGGER mine BEFORE INSERT ON ocop.{table}"
+    " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a rule of its own": "CREATE RULE mine AS ON INSERT TO ocop.{table} DO INSTEAD NOTHING",
+    "row level security": "ALTER TABLE ocop.{table} ENABLE ROW LEVEL SECURITY",
+    "take it over": "ALTER TABLE ocop.{table} OWNER TO ocop_service",
+    "lock everybody out": "LOCK TABLE ocop.{table} IN ACCESS EXCLUSIVE MODE",
+}
+AROUND = {
+    "replace the trigger's function": "CREATE OR REPLACE FUNCTION ocop.refuse_change() RETURNS trigger LANGUAGE plpgsql"
+    " AS $$ BEGIN RETURN NULL; END $$",
+    "drop the trigger's function": "DROP FUNCTION ocop.refuse_change() CASCADE",
+    "drop the append": "DROP FUNCTION ocop.append",
+    "change the append": "ALTER FUNCTION ocop.append RESET ALL",
+    "take over the append": "ALTER FUNCTION ocop.append OWNER TO ocop_service",
+    "drop the schema": "DROP SCHEMA ocop CASCADE",
+    "rename the schema": "ALTER SCHEMA ocop RENAME TO other",
+    "a table beside": "CREATE TABLE ocop.more ()",
+    "triggers off for the session": "SET session_replication_role = replica",
+    "drop the index of positions": "DROP INDEX ocop.events_position",
+    "move the sequence": "SELECT setval('ocop.events_notification_id_seq', 1)",
+    "draw from the sequence": "SELECT nextval('ocop.events_notification_id_seq')",
+    "forget a migration": "DELETE FROM ocop_meta.migrations",
+}
+
+
+@pytest.fixture(scope="module")
+def told(database: str) -> str:
+    """A database with facts, commands and a claim in it."""
+    journal = Journal(database)
+    writer = writer_on(journal)
+    done(writer, idea(opened(writer)))
+    opened(writer)
+    journal.close()
+    return database
+
+
+@pytest.fixture
+def service(told: str) -> Iterator[Connection]:
+    """A connection as the service makes it; what it did is undone in the end."""
+    with psycopg.connect(service_conninfo(told)) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def owner(told: str) -> Iterator[Connection]:
+    """A connection as the owner of the tables."""
+    with psycopg.connect(told) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture(autouse=True)
+def unchanged(told: str) -> Iterator[None]:
+    """Whatever a test tried, all rows are as before."""
+    before = content(told)
+    yield
+    assert content(told) == before
+
+
+def content(url: str) -> dict[str, list[tuple]]:
+    with psycopg.connect(url) as connection:
+        return {t: connection.execute(f"SELECT * FROM ocop.{t} ORDER BY 1, 2").fetchall() for t in TABLES}
+
+
+def in_words(statement: str, table: str) -> str:
+    return statement.format(table=table, column=COLUMNS[table])
+
+
+def test_the_service_acts_as_a_role_that_owns_nothing_of_the_journal(service: Connection) -> None:
+    row = service.execute(
+        "SELECT current_user, rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolcanlogin,"
+        " (SELECT count(*) FROM pg_class c WHERE c.relowner = r.oid AND c.relnamespace = 'ocop'::regnamespace)"
+        " FROM pg_roles r WHERE rolname = current_user"
+    ).fetchone()
+
+    assert row == ("ocop_service", False, 0)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_service_may_not_insert_but_by_appending(service: Connection, table: str) -> None:
+    with pytest.raises(InsufficientPrivilege, match="permission denied for table"):
+        service.execute(INSERTS[table])
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_service_may_not_change_what_is_stored(service: Connection, table: str, change: str) -> None:
+    with pytest.raises(InsufficientPrivilege, match="permission denied for table"):
+        service.execute(in_words(CHANGES[change], table))
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_the_service_may_not_alter_the_tables(service: Connection, table: str, alteration: str) -> None:
+    with pytest.raises((InsufficientPrivilege, psycopg.errors.UndefinedObject)):
+        service.execute(in_words(ALTERATIONS[alteration], table))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_service_gains_nothing_by_granting_itself_more(service: Connection, table: str) -> None:
+    service.execute(f"GRANT ALL ON ocop.{table} TO ocop_service")  # PostgreSQL only warns
+
+    more = "INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES"
+    row = service.execute("SELECT has_table_privilege(%s, %s)", (f"ocop.{table}", more)).fetchone()
+
+    assert row == (False,)
+
+
+@pytest.mark.parametrize("way", AROUND)
+def test_the_service_finds_no_way_round(service: Connection, way: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        service.execute(AROUND[way])
+
+
+@pytest.mark.parametrize("table", ["events", "commands"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_even_the_owner_may_not_change_what_is_stored(owner: Connection, table: str, change: str) -> None:
+    with pytest.raises(InsufficientPrivilege, match="the journal is append-only"):
+        owner.execute(in_words(CHANGES[change], table))
+
+
+def test_even_the_owner_may_not_change_by_inserting(owner: Connection) -> None:
+    with pytest.raises(InsufficientPrivilege, match="the journal is append-only"):
+        owner.execute(
+            "INSERT INTO ocop.commands SELECT * FROM ocop.commands ON CONFLICT (command_id) DO UPDATE SET digest = ''"
+        )
+
+
+def test_nobody_chooses_a_position(owner: Connection) -> None:
+    with pytest.raises(psycopg.errors.GeneratedAlways):
+        owner.execute(
+            "INSERT INTO ocop.events (originator_id, originator_version, topic, state, notification_id)"
+            " VALUES (gen_random_uuid(), 1, 'product.identified', '{}', 1)"
+        )
+
+
+def test_nobody_else_may_append_or_read(told: str) -> None:
+    with psycopg.connect(told) as connection:
+        connection.execute("CREATE ROLE ocop_stranger")
+        connection.execute("SET ROLE ocop_stranger")
+        for statement in ("SELECT * FROM ocop.events", "SELECT * FROM ocop.commands", "SELECT ocop.append"):
+            with pytest.raises(InsufficientPrivilege), connection.transaction():
+                connection.execute(statement + ("('{}'" + ", '{}'" * 11 + ")" if "append" in statement else ""))
+        connection.rollback()
+
+
+def test_appending_changes_nothing_that_is_stored(told: str) -> None:
+    journal = Journal(told)
+    first = journal.page(0, 1)[0]
+    again = Beside(claims=[(b"other", first.originator_id)])
+
+    with pytest.raises(Conflict, match="version"):
+        journal.append([first], again)
+
+    assert journal.claimed_by(b"other") is None
+    journal.close()
+
+
+def test_claims_change_by_appending(own_database: str) -> None:
+    journal = Journal(own_database)
+    writer = writer_on(journal)
+    p = opened(writer)
+    assert claims(own_database) == []
+
+    done(writer, idea(p))
+    assert claims(own_database) == [p]
+
+    with pytest.raises(Conflict, match="claim"):
+        journal.append([], Beside(claims=[(_key(own_database), UUID(int=7))]))
+    assert claims(own_database) == [p]
+
+    done(writer, order("withdraw-idea", PRODUCER, p))
+    assert claims(own_database) == []
+    journal.close()
+
+
+def _key(url: str) -> bytes:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT key FROM ocop.claims").fetchone()
+    assert row is not None
+    return bytes(row[0])

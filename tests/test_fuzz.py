@@ -1,0 +1,449 @@
+"""Random requests against the real service: never a crash, every refusal a problem, whatever is taken is readable.
+
+The same requests on every run. ``OCOP_SOAK=1`` makes many more of them, and others each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.config import SchemathesisConfig
+
+from api.app import create_app
+from api.examples import EXAMPLES
+from api.problems import PROBLEMS
+from api.security import Tokens
+from domain.law.book import law_book
+from domain.product.decide import COMMANDS
+from domain.values import Role
+from tests.service import Service
+from tests.story import Chapter, actor, choices, on, tea, until
+
+SOAK = bool(os.environ.get("OCOP_SOAK"))
+OFFICER, CHAIR, PRODUCER, PROVINCE = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER, Role.PROVINCE_OFFICER
+SECRETARY, MEMBER = Role.COUNCIL_SECRETARY, Role.COUNCIL_MEMBER
+
+bounded = settings(
+    deadline=None,
+    derandomize=not SOAK,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+def examples(few: int, many: int, **more: Any) -> settings:
+    return settings(bounded, max_examples=many if SOAK else few, **more)
+
+
+# ── Where each command is possible ─────────────────────────────────────────────────────────────────────
+
+
+def aside(command: str, role: Role, day: str, **more: Any) -> Chapter:
+    """An act that the tea's story does without."""
+    return (command, role, on(day, EXAMPLES[command], **more))
+
+
+def sheets(more: int, *others: int) -> list[Chapter]:
+    return [
+        ("submit-score-sheet", MEMBER, on("2026-10-05", {"choices": choices("QD26-11", 4, m)})) for m in (more, *others)
+    ]
+
+
+REQUEST = aside("request-supplement-at-commune", OFFICER, "2026-08-11")
+CONCLUSION = aside("conclude-scoring", SECRETARY, "2026-10-06")
+ADVISED = until("report-advice", tea())
+ASIDE: dict[str, list[Chapter]] = {
+    "reject-idea": until("submit-idea", tea()),
+    "withdraw-idea": until("submit-idea", tea()),
+    "return-plan": until("submit-plan", tea()),
+    "amend-plan": until("accept-plan", tea()),
+    "report-difficulty": until("accept-plan", tea()),
+    "visit-site": until("accept-plan", tea()),
+    "abandon-plan": until("accept-plan", tea()),
+    "request-supplement-at-commune": until("register-dossier-at-commune", tea()),
+    "give-supplement": [*until("register-dossier-at-commune", tea()), REQUEST],
+    "request-supplement-at-province": until("propose-to-province", tea()),
+    "reject-dossier": until("propose-to-province", tea()),
+    "order-rescoring": [*ADVISED, *sheets(0, 0, 11)],
+    "decline-recognition": until("conclude-scoring", tea(level=2)),
+    "approve-result": [*ADVISED, *sheets(40, 40, 40), CONCLUSION],
+    "withdraw-dossier": until("file-dossier", tea()),
+    "delist-from-ecommerce": until("list-on-ecommerce", tea()),
+    "join-point-of-sale": until("recognise", tea()),
+    "join-retail-chain": until("recognise", tea()),
+    "sign-contract": until("recognise", tea()),
+    "withdraw-journey": until("record-guidance", tea()),
+    "correct-fact": until("record-guidance", tea()),
+}
+
+
+def story_before(command: str) -> list[Chapter]:
+    """The story up to where the command becomes possible."""
+    if command in ASIDE:
+        return ASIDE[command]
+    story = tea()
+    return story[: next(i for i, chapter in enumerate(story) if chapter[0] == command)]
+
+
+def competent(command: str) -> Role:
+    """Somebody who may give the command."""
+    law = law_book()
+    found = law.competence(command, "25", next(iter(law.regimes.values())))
+    assert found is not None
+    return found.roles[0]
+
+
+def named(chapters: list[Chapter], name: str) -> list[Chapter]:
+    """The story of a product of another name: one registration a producer, name and cycle."""
+    return [(c, r, {**b, "product_name": name} if "product_name" in b else b) for c, r, b in chapters]
+
+
+# ── The service, its products and its journal ──────────────────────────────────────────────────────────
+
+
+class World:
+    def __init__(self, service: Service, database: psycopg.Connection[Any]) -> None:
+        self.service, self.session, self._database = service, requests.Session(), database
+        self._told: dict[str, str] = {}
+
+    def product_for(self, command: str) -> str | None:
+        """A product that stood where the command is possible; earlier requests may have moved it on."""
+        if command not in self._told and command != "identify-product":
+            chapters = story_before(command) if command in COMMANDS else tea()
+            self._told[command] = self.service.tell(named(chapters, f"Chè {command}"))
+        return self._told.get(command)
+
+    def stored(self) -> tuple[Any, ...]:
+        """Facts, commands and claims."""
+        row = self._database.execute(
+            "SELECT (SELECT count(*) FROM ocop.events), (SELECT count(*) FROM ocop.commands),"
+            " (SELECT count(*) FROM ocop.claims)"
+        ).fetchone()
+        assert row is not None
+        return row
+
+    def send(self, command: str, content: bytes) -> httpx.Response:
+        """Bytes as the body of a command, by somebody competent."""
+        product = self.product_for(command)
+        path = f"/v1/products/{product}/commands/{command}" if product else "/v1/products"
+        headers = self.service.headers(competent(command), **{"Content-Type": "application/json"})
+        return self.service.client.post(path, content=content, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def world(service: Service, database: str) -> Iterator[World]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield World(service, connection)
+
+
+def assert_no_crash_and_proper_problems(answer: Any, method: str = "POST") -> None:
+    """Not a server error; a refusal is a problem document in both languages under its own status."""
+    assert answer.status_code < 500, answer.text
+    if answer.status_code < 400 or method == "HEAD":
+        return
+    assert "application/problem+json" in answer.headers["content-type"]  # one value, or a list of one
+    told = answer.json()
+    code = told["type"].removeprefix("/v1/problems/")
+    assert PROBLEMS[code][0] == told["status"] == answer.status_code
+    assert all(told[name].strip() for name in ("title", "title_en", "detail", "detail_en"))
+    assert all(line["field"] and line["detail"] and line["detail_en"] for line in told.get("errors", []))
+    assert "Traceback" not in answer.text
+
+
+# ── By the OpenAPI document ────────────────────────────────────────────────────────────────────────────
+
+
+def described(*, thorough: bool) -> Any:
+    """The document as a source of requests; ``thorough``: every limit of every field, besides random values."""
+    config = {
+        "seed": secrets.randbits(32) if SOAK else 1,
+        "generation": {
+            "deterministic": not SOAK,
+            "database": "none",
+            "allow-extra-parameters": False,  # unknown parameters of a query are not looked at
+            "with-security-parameters": False,  # tokens have a table of their own: test_bad_input.py
+        },
+        "phases": {"coverage": {"enabled": thorough}, "examples": {"enabled": thorough}},
+    }
+    document = create_app("", Tokens([])).openapi()
+    return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(config))
+
+
+load_all_checks()
+PROMISES = CHECKS.get_by_names(
+    [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+        "negative_data_rejection",
+        "unsupported_method",
+        "allow_header_conformance",
+    ]
+)
+"""What the document promises about every answer."""
+thorough, brief = described(thorough=True), described(thorough=False)
+
+
+def ask(world: World, case: Any, who: Role) -> None:
+    """Send one generated request, with a product of ours where it names any, and hold the answer to the document."""
+    path, headers = case.path_parameters or {}, case.headers or {}
+    if is_uuid(path.get("product_id")):
+        path["product_id"] = world.product_for(case.operation.path.rpartition("/")[2])
+    if re.fullmatch("[0-9]{1,18}", str(headers.get("X-Min-Position", ""))):
+        headers["X-Min-Position"] = "0"  # waiting has a test of its own: test_conditional.py
+    answer = case.call(base_url=world.service.address, session=world.session, headers=world.service.headers(who))
+
+    assert_no_crash_and_proper_problems(answer, case.method)
+    case.validate_response(answer, checks=PROMISES)
+
+
+def is_uuid(text: Any) -> bool:
+    try:
+        return bool(UUID(str(text)))
+    except ValueError:
+        return False
+
+
+@thorough.parametrize()
+@examples(3, 300)
+def test_every_operation_keeps_what_its_document_promises(case: Any, world: World) -> None:
+    """Commands by somebody competent, everything else by a supervisor."""
+    name = case.operation.definition.raw.get("operationId", "")
+    ask(world, case, competent(name) if name in COMMANDS else Role.SUPERVISOR)
+
+
+STRANGERS = [Role.INTEGRATOR, Role.PRODUCER, Role.INSPECTOR, Role.COUNCIL_MEMBER]
+
+
+@brief.parametrize()
+@examples(2, 60)
+def test_and_so_whoever_asks(case: Any, world: World) -> None:
+    """Mostly people who may not."""
+    who = STRANGERS[len(case.operation.label) % len(STRANGERS)]
+    ask(world, case, actor(who).role)
+
+
+# ── Bodies of no shape, and of almost the right one ────────────────────────────────────────────────────
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([10**400, -1, "2026-01-15"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+ROUTES = st.sampled_from(["identify-product", "submit-plan", "file-dossier", "submit-score-sheet", "correct-fact"])
+
+
+def assert_stored_only_if_taken(world: World, command: str, content: bytes) -> None:
+    world.product_for(command)
+    before = world.stored()
+
+    answer = world.send(command, content)
+
+    assert_no_crash_and_proper_problems(answer)
+    if answer.status_code >= 400:
+        assert world.stored() == before
+
+
+@given(command=ROUTES, value=ANYTHING)
+@examples(150, 5_000)
+def test_any_json_is_taken_or_refused(world: World, command: str, value: Any) -> None:
+    assert_stored_only_if_taken(world, command, json.dumps(value).encode())
+
+
+@given(command=ROUTES, content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+@examples(150, 5_000)
+def test_any_bytes_are_taken_or_refused(world: World, command: str, content: bytes) -> None:
+    assert_stored_only_if_taken(world, command, content)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value inside a body."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [path, *(place for key, child in inner for place in places(child, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """The body with one value changed."""
+    if not path:
+        return change(value)
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(copy[path[0]], path[1:], change)
+    return copy
+
+
+@st.composite
+def almost_right(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A command's example with one value replaced, one character of its JSON lost, or one byte turned."""
+    command = draw(st.sampled_from(sorted(COMMANDS)))
+    body = EXAMPLES[command]
+    kind = draw(st.sampled_from(["value", "value", "lost", "turned"]))
+    if kind == "value":
+        by = draw(ANYTHING)
+        return command, json.dumps(changed(body, draw(st.sampled_from(places(body))), lambda _: by)).encode()
+    text = bytearray(json.dumps(body, ensure_ascii=False).encode())
+    at = draw(st.integers(0, len(text) - 1))
+    if kind == "lost":
+        del text[at]
+    else:
+        text[at] ^= draw(st.integers(1, 255))
+    return command, bytes(text)
+
+
+@given(request=almost_right())
+@examples(300, 10_000)
+def test_an_almost_right_body_is_taken_or_refused(world: World, request: tuple[str, bytes]) -> None:
+    assert_stored_only_if_taken(world, *request)
+
+
+# ── Whatever words are taken can be read again ─────────────────────────────────────────────────────────
+
+CODES = frozenset(
+    {"commune", "origin", "effective_on", "form", "registration", "kind", "group", "sheet", "failed", "code", "about"}
+    | {
+        "due",
+        "issued_on",
+        "expires_on",
+        "signed_on",
+        "runs_to",
+        "sha256",
+        "evidence",
+        "ground",
+        "period",
+        "channel",
+        "area",
+    }
+)
+"""Fields whose values are not free words."""
+STUBBORN = [
+    "\u0958",  # becomes two letters when normalised
+    "\U0001d160",  # becomes three
+    "\u0344",
+    "e\u0301",
+    "\u1ee9\u0323",
+    "\u202e",
+    "\u2028",
+    "\ufeff",
+    "\U0001f9d1\u200d\U0001f33e",
+    "\U0010fffd",
+    "ß",
+    "İ",
+    "%s",
+    "{0}",
+    "'; DROP TABLE ocop.events; --",
+    "<script>",
+    "\\",
+    '"',
+    "\n",
+    "\t",
+]
+WORDS = (
+    st.text(min_size=1, max_size=40)
+    | st.lists(st.sampled_from(STUBBORN), min_size=1, max_size=8).map("".join)
+    | st.builds(lambda piece, times: (piece * times)[:300], st.sampled_from(STUBBORN), st.integers(1, 300))
+)
+
+
+def with_everything_aside(product_name: str) -> list[Chapter]:
+    """The tea's story with every act beside it that does not end it."""
+    after: dict[str, list[Chapter]] = {
+        "record-guidance": [aside("correct-fact", CHAIR, "2026-02-04", now={"title": "Lớp học", "attendees": 35})],
+        "accept-plan": [
+            aside("report-difficulty", PRODUCER, "2026-04-11"),
+            aside("visit-site", OFFICER, "2026-04-11"),
+            ("amend-plan", PRODUCER, on("2026-04-11", EXAMPLES["submit-plan"])),
+        ],
+        "register-dossier-at-commune": [REQUEST, aside("give-supplement", PRODUCER, "2026-08-12")],
+        "notify-result": [
+            aside("join-point-of-sale", PRODUCER, "2026-11-01"),
+            aside("join-retail-chain", PRODUCER, "2026-11-01"),
+            aside("sign-contract", PRODUCER, "2026-11-01"),
+        ],
+        "report-revenue": [aside("delist-from-ecommerce", PRODUCER, "2026-11-21")],
+    }
+    amended = {"reason": "Điều chỉnh.", "milestones": EXAMPLES["submit-plan"]["milestones"]}
+    whole = [c for chapter in tea() for c in (chapter, *after.get(chapter[0], []))]
+    whole = [(c, r, on("2026-04-11", amended) if c == "amend-plan" else b) for c, r, b in whole]
+    return named(whole, product_name)
+
+
+def in_words(body: Any, words: Callable[[str], str], name: str = "") -> Any:
+    """The body with every free text replaced; one field name has one text throughout a story."""
+    if isinstance(body, dict):
+        return {k: in_words(v, words, k) for k, v in body.items()}
+    if isinstance(body, list):
+        return [in_words(v, words, name) for v in body]
+    return words(name) if isinstance(body, str) and name not in CODES else body
+
+
+@given(data=st.data())
+@examples(12, 400, phases=[Phase.generate])  # a whole story an example: too long to look for the shortest
+def test_whatever_words_are_taken_are_read_again(world: World, data: st.DataObject) -> None:
+    """Each chapter is told in strange words first, and in its own when those are refused."""
+    drawn: dict[str, str] = {}
+
+    def words(name: str) -> str:
+        if name not in drawn:
+            drawn[name] = data.draw(WORDS, label=name)
+        return drawn[name]
+
+    service, product, members, position = world.service, None, 0, 0
+    for command, role, body in with_everything_aside(f"Chè {uuid4()}"):
+        members += command == "submit-score-sheet"
+        who = actor(role, members) if role is MEMBER else actor(role)
+        before = world.stored()
+        answer = service.give(product, command, who, in_words({**body, "paper": {"number": "1"}}, words))
+        assert_no_crash_and_proper_problems(answer)
+        if answer.status_code >= 400:
+            assert world.stored() == before
+            answer = service.give(product, command, who, body)
+        if answer.status_code == 409 and command in ("list-on-ecommerce", "delist-from-ecommerce"):
+            continue
+        assert answer.status_code in (200, 201), f"{command}: {answer.text}"
+        product, position = answer.json()["product_id"], answer.json()["position"]
+
+    trail = read_when_it_is_there(service, f"/v1/products/{product}/trail", position)["trail"]
+    assert [row["version"] for row in trail] == list(range(1, len(trail) + 1))
+    assert service.get(f"/v1/products/{product}").json()["version"] == len(trail)
+
+
+def read_when_it_is_there(service: Service, path: str, position: int) -> Any:
+    deadline = time.monotonic() + 30
+    while (answer := service.get(path, **{"X-Min-Position": str(position)})).status_code == 503:
+        assert time.monotonic() < deadline, answer.text
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_after_all_that_everything_stored_is_readable(world: World) -> None:
+    """The feed reads every fact, each read model has taken every fact, nothing crashed on the way."""
+    service, after, facts = world.service, 0, 0
+    while True:
+        page = service.get(f"/v1/events?after={after}&limit=1000", Role.INTEGRATOR).json()
+        after, facts = page["next"], facts + len(page["events"])
+        if not page["more"]:
+            break
+    assert facts == world.stored()[0] > 0
+    read_when_it_is_there(service, "/v1/worklist", after)
+
+    standing = service.get("/health/ready").json()
+    assert standing["status"] == "ready"
+    assert {model["parked"] for model in standing["read_models"]} == {0}
+    log = service.log.read_text(encoding="utf-8")
+    assert "Traceback" not in log, log[-3000:]

@@ -1,0 +1,303 @@
+"""The OpenAPI document: valid, complete, honest, and unchanged unless somebody means it.
+
+A changed document fails the snapshot; ``OCOP_UPDATE_SNAPSHOTS=1 pytest tests/test_openapi.py`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.examples import EXAMPLES
+from api.problems import PROBLEMS
+from api.security import Tokens
+from domain.law.book import law_book
+from domain.product.decide import COMMANDS
+from domain.refusals import Refusal
+from domain.values import ROLE_NAMES, STEP_NAMES, Role
+from tests.service import Service
+from tests.snapshot import matches_snapshot
+
+Document = dict[str, Any]
+PUBLIC = ("/health/live", "/health/ready", "/metrics", "/v1/problems/{code}", "/v1/commands")
+READS = (
+    "/v1/products",
+    "/v1/products/{product_id}",
+    "/v1/products/{product_id}/trail",
+    "/v1/worklist",
+    "/v1/events",
+    "/v1/certificates",
+)
+
+
+@pytest.fixture(scope="module")
+def document(service: Service) -> Document:
+    """As the service serves it, to anybody."""
+    answer = service.client.get("/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def path_of(command: str) -> str:
+    return "/v1/products" if command == "identify-product" else f"/v1/products/{{product_id}}/commands/{command}"
+
+
+def operation_of(document: Document, command: str) -> Document:
+    return document["paths"][path_of(command)]["post"]
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def schema_of(document: Document, command: str) -> Document:
+    """The command's schema, standing on its own."""
+    content = operation_of(document, command)["requestBody"]["content"]["application/json"]
+    return {**content["schema"], "components": document["components"]}
+
+
+# ── The document as such ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_document_is_valid_openapi(document: Document) -> None:
+    assert document["openapi"].startswith("3.1")
+
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_every_schema_in_it_is_valid_json_schema(document: Document) -> None:
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def test_every_reference_leads_somewhere_and_nothing_lies_about(document: Document) -> None:
+    used = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    parts = document["components"]
+
+    there = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in parts[kind]}
+
+    assert used == there
+
+
+def test_every_operation_has_its_own_name_and_says_what_it_is_for(document: Document) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(names) == len(set(names))
+    for path, _, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+
+
+def test_the_document_is_the_one_we_know(document: Document) -> None:
+    matches_snapshot("openapi.json", json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True))
+
+
+def test_the_document_is_the_same_without_a_database(document: Document) -> None:
+    assert json.loads(json.dumps(create_app("", Tokens([])).openapi())) == document
+
+
+def test_nothing_is_served_that_the_document_does_not_name(document: Document) -> None:
+    assert document["paths"].keys() == {*PUBLIC, *READS, *(path_of(command) for command in COMMANDS)}
+
+
+def test_the_page_for_people_is_served(service: Service) -> None:
+    answer = service.client.get("/docs")
+
+    assert answer.status_code == 200
+    assert "/openapi.json" in answer.text
+
+
+# ── Commands ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_stands_in_the_document_with_schema_example_and_words(document: Document, command: str) -> None:
+    kind, operation = COMMANDS[command], operation_of(document, command)
+
+    assert operation["operationId"] == command
+    assert operation["summary"] == f"{kind.vi} / {kind.en}"
+    assert operation["security"] == [{"token": []}]
+    body = operation["requestBody"]
+    assert body["content"]["application/json"]["example"] == EXAMPLES[command]
+    referred = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    fields = document["components"]["schemas"][referred]["properties"]
+    assert fields.keys() == kind.model_fields.keys()
+    assert {"Idempotency-Key", "If-Match"} <= {p["name"] for p in operation["parameters"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_is_valid_for_the_service_and_for_its_schema(document: Document, command: str) -> None:
+    COMMANDS[command].model_validate_json(json.dumps(EXAMPLES[command]))
+
+    jsonschema_rs.validator_for(schema_of(document, command), validate_formats=True).validate(EXAMPLES[command])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_the_schema_requires_the_service_requires(document: Document, command: str) -> None:
+    """Each field of the example left out in turn, and one added that nobody knows."""
+    by_schema = jsonschema_rs.validator_for(schema_of(document, command))
+    bodies = [{k: v for k, v in EXAMPLES[command].items() if k != left_out} for left_out in EXAMPLES[command]]
+    bodies += [{**EXAMPLES[command], "unknown": 1}]
+
+    for body in bodies:
+        assert by_schema.is_valid(body) == is_taken(command, body), body
+    assert not by_schema.is_valid(bodies[-1])
+
+
+def is_taken(command: str, body: Document) -> bool:
+    try:
+        COMMANDS[command].model_validate_json(json.dumps(body))
+    except ValidationError:
+        return False
+    return True
+
+
+def test_there_is_one_example_a_command() -> None:
+    assert EXAMPLES.keys() == COMMANDS.keys()
+
+
+def test_an_opening_is_created_and_everything_else_is_done(document: Document) -> None:
+    for command in COMMANDS:
+        wanted = "201" if command == "identify-product" else "200"
+        responses = operation_of(document, command)["responses"]
+        assert [status for status in responses if status.startswith("2")] == [wanted]
+        assert responses[wanted]["headers"].keys() >= {"ETag", "X-Position"}
+    assert "Location" in operation_of(document, "identify-product")["responses"]["201"]["headers"]
+
+
+def test_the_list_of_commands_says_who_may_give_each_and_by_which_rule(service: Service, document: Document) -> None:
+    told = service.client.get("/v1/commands").json()
+    law = law_book()
+    regime = law.regimes[told["regime"]]
+
+    assert [c["command"] for c in told["commands"]] == list(COMMANDS)
+    for line in told["commands"]:
+        kind, allowed = COMMANDS[line["command"]], law.competence(line["command"], "", regime)
+        assert allowed is not None
+        assert line["path"] == path_of(line["command"])
+        assert line["path"] in document["paths"]
+        assert (line["vi"], line["en"]) == (kind.vi, kind.en)
+        assert line["schema"] == json.loads(json.dumps(kind.model_json_schema()))
+        assert [w["role"] for w in line["who"]] == list(allowed.roles)
+        assert [(w["vi"], w["en"]) for w in line["who"]] == [ROLE_NAMES[Role(w["role"])] for w in line["who"]]
+        assert (line["legal_basis"], line["mark"]) == (allowed.legal_basis, allowed.mark)
+        assert line["step"] == (
+            {"number": int(kind.step), "vi": STEP_NAMES[kind.step][0], "en": STEP_NAMES[kind.step][1]}
+            if kind.step
+            else None
+        )
+
+
+# ── Problems ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_a_problem_type_is_explained_at_its_address(service: Service, code: str) -> None:
+    status, vi, en = PROBLEMS[code]
+
+    answer = service.client.get(f"/v1/problems/{code}")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"type": f"/v1/problems/{code}", "status": status, "title": vi, "title_en": en}
+
+
+def test_every_refusal_of_the_domain_has_a_status() -> None:
+    assert {kind.code for kind in Refusal.__subclasses__()} <= PROBLEMS.keys()
+
+
+def test_titles_are_told_in_both_languages_and_differ() -> None:
+    titles = [(vi, en) for _, vi, en in PROBLEMS.values()]
+
+    assert len({vi for vi, _ in titles}) == len({en for _, en in titles}) == len(PROBLEMS)
+    assert all(vi != en for vi, en in titles)
+
+
+def test_every_failure_in_the_document_is_a_problem_document(document: Document) -> None:
+    for path, method, operation in operations(document):
+        failures = {s: r for s, r in operation["responses"].items() if int(s) >= 400}
+        assert failures, path
+        for status, response in failures.items():
+            assert response == {"$ref": "#/components/responses/Problem"}, (path, method, status)
+    content = document["components"]["responses"]["Problem"]["content"]
+    assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def test_commands_name_every_status_a_caller_may_meet(document: Document) -> None:
+    """405 belongs to other methods, 500 to nobody's contract."""
+    met = {str(status) for status, _, _ in PROBLEMS.values()} - {"405", "500"}
+
+    for command in COMMANDS:
+        assert operation_of(document, command)["responses"].keys() >= met
+
+
+def test_a_real_problem_fits_its_schema(service: Service, document: Document) -> None:
+    schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
+
+    answer = service.client.post("/v1/products", json={}, headers=service.headers(Role.COMMUNE_OFFICER))
+
+    assert answer.status_code == 422
+    jsonschema_rs.validate(schema, answer.json())
+
+
+def test_a_real_answer_fits_its_schema(service: Service, document: Document) -> None:
+    schema = {"$ref": "#/components/schemas/Answer", "components": document["components"]}
+
+    answer = service.give(None, "identify-product", Role.COMMUNE_OFFICER, EXAMPLES["identify-product"])
+
+    assert answer.status_code == 201
+    jsonschema_rs.validate(schema, answer.json())
+
+
+# ── Who must say who he is, and what reads may wait for ────────────────────────────────────────────────
+
+
+def test_a_token_is_asked_for_exactly_where_the_document_says(service: Service, document: Document) -> None:
+    product = "00000000-0000-0000-0000-000000000000"
+    for path, method, operation in operations(document):
+        url = path.replace("{product_id}", product).replace("{code}", "not-found")
+        answer = service.client.request(method, url, json={} if method == "post" else None)
+        secured = operation.get("security") == [{"token": []}]
+        assert secured == (path not in PUBLIC), path
+        assert (answer.status_code == 401) == secured, f"{method} {path}: {answer.status_code}"
+
+
+def test_reads_that_wait_say_so_and_wait(service: Service, document: Document) -> None:
+    for path, method, operation in operations(document):
+        heeds = "X-Min-Position" in [p["name"] for p in operation.get("parameters", [])]
+        assert heeds == (path in READS and path != "/v1/events" and method == "get"), path
+        if heeds:
+            url = path.replace("{product_id}", "00000000-0000-0000-0000-000000000000")
+            answer = service.get(url, **{"X-Min-Position": "soon"})
+            assert answer.status_code == 400
+            assert answer.json()["errors"][0]["field"] == "X-Min-Position"
+
+
+@pytest.mark.parametrize(
+    ("pattern_of", "good", "bad"),
+    [
+        ("If-Match", ['"12"', 'W/"12"', "12", "*"], ['"12', "abc", '""', '"-1"']),
+        ("Idempotency-Key", ["a", "!~", "x" * 200], ["", "a b", "khóa"]),
+    ],
+)
+def test_patterns_of_headers_are_those_of_the_service(
+    service: Service, document: Document, pattern_of: str, good: list[str], bad: list[str]
+) -> None:
+    """What the document lets through is not malformed; what it does not is."""
+    parameters = operation_of(document, "record-guidance")["parameters"]
+    schema = next(p["schema"] for p in parameters if p["name"] == pattern_of)
+    path = "/v1/products/00000000-0000-0000-0000-000000000000/commands/record-guidance"
+    for value in [*good, *bad]:
+        sent = service.headers(Role.COMMUNE_OFFICER) | {pattern_of: value.encode()}  # type: ignore[dict-item]
+        answer = service.client.post(path, json=EXAMPLES["record-guidance"], headers=sent)
+        assert jsonschema_rs.is_valid(schema, value) == (value in good), value
+        assert answer.status_code == (404 if value in good else 400), value
