@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 
 from api.conditional import etag, expected_version, idempotency_key
 from api.problems import Problem, doubled_field, field_problem
@@ -44,13 +45,18 @@ async def read_body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "0")
     parts, size = [], 0
     if not declared.isdigit() or int(declared) <= MAX_BODY:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY:
-                break
-            parts.append(part)
-        else:
-            return b"".join(parts)
+        try:
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY:
+                    break
+                parts.append(part)
+            else:
+                return b"".join(parts)
+        except ClientDisconnect:
+            raise Problem(
+                "bad-request", "Kết nối đóng trước khi gửi xong.", "The connection closed before all of it was sent."
+            ) from None
     raise Problem(
         "too-large",
         f"Nội dung vượt {MAX_BODY:,} byte.".replace(",", "."),

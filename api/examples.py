@@ -90,7 +90,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "effective_on": "2026-08-10",
     },
     "register-dossier-at-commune": {"slip_number": "01-04876/PĐK-25-04876-2026", "received_by": "Bộ phận một cửa"},
-    "request-supplement-at-commune": {"items": ["Phiếu kiểm nghiệm"], "due": "2026-12-31"},
+    "request-supplement-at-commune": {
+        "items": ["Phiếu kiểm nghiệm"],
+        "due": "2026-08-31",
+        "effective_on": "2026-08-14",
+    },
     "give-supplement": {"answer": "Đã bổ sung phiếu kiểm nghiệm.", "evidence": [_HASH]},
     "issue-commune-report": {
         "number": "56/BC-UBND",

@@ -10,14 +10,15 @@ from application.database import service_conninfo
 
 log = structlog.get_logger(__name__)
 
-POSITION = "SELECT coalesce(min(position), 0) FROM read.models WHERE active"
+POSITION = "SELECT coalesce(min(position), 0) FROM read.models WHERE active AND name = ANY(%s)"
 PATIENCE = 5.0
 
 
 class Freshness:
     """Listens to the projector; one connection a process."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, names: list[str]) -> None:
+        self._names = names
         self._conninfo = service_conninfo(url, application_name="ocop-freshness")
         self._moved = asyncio.Condition()
         self.position = 0
@@ -29,7 +30,7 @@ class Freshness:
                 async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
                     await connection.execute("LISTEN ocop_read")
                     while True:
-                        row = await (await connection.execute(POSITION)).fetchone()
+                        row = await (await connection.execute(POSITION, (self._names,))).fetchone()
                         await self._reached(int(row[0]) if row else 0)
                         async for notice in connection.notifies(timeout=1.0):
                             await self._reached(int(notice.payload))

@@ -10,8 +10,8 @@ from api.problems import Problem
 from api.supervisors import Caller, fresh, today
 from application.store import Journal
 from domain.law.areas import covers
-from domain.product.facts import CATALOGUE
-from domain.values import Role
+from domain.product.facts import CATALOGUE, IdeaSubmitted, ProductFact
+from domain.values import Actor, Role
 from projections.certificates import find_certificates
 from projections.scope import Scope
 
@@ -53,7 +53,7 @@ async def events(
                 errors=[{"field": "types", "detail": "không có loại này", "detail_en": "no such type"}],
             )
     journal: Journal = request.app.state.journal
-    page = await to_thread.run_sync(journal.page, after, limit)
+    page = await to_thread.run_sync(journal.page, after, limit, limiter=request.app.state.feed)
     shown = [
         {
             "position": r.position,
@@ -61,12 +61,23 @@ async def events(
             "version": r.originator_version,
             "type": r.fact.stored_name,
             **r.envelope.model_dump(mode="json", exclude={"data"}),
-            "data": r.fact.model_dump(mode="json"),
+            "data": _shown(r.fact, actor),
         }
         for r in page
         if (not wanted or r.fact.stored_name in wanted) and covers(actor.area, r.envelope.commune)
     ]
     return {"events": shown, "next": page[-1].position if page else after, "more": len(page) == limit}
+
+
+_PERSONAL = ("representative", "representative_is_woman", "representative_ethnic_group", "phone", "email", "address")
+
+
+def _shown(fact: ProductFact, reader: Actor) -> dict[str, Any]:
+    """A fact as a reader of the feed gets it: what concerns a person stays with the authorities."""
+    data = fact.model_dump(mode="json")
+    if reader.role is Role.INTEGRATOR and isinstance(fact, IdeaSubmitted):
+        data["producer"] = {name: value for name, value in data["producer"].items() if name not in _PERSONAL}
+    return data
 
 
 @router.get("/certificates", dependencies=[Depends(fresh)])

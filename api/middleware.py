@@ -6,11 +6,16 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.problems import crashed
+
 log = structlog.get_logger("request")
 
 
 class CanonicalLog:
-    """Outermost layer: gives each request an id, answers it in X-Request-Id, logs one line."""
+    """Outermost layer of ours: gives each request an id, answers it in X-Request-Id, logs one line.
+
+    An error that nobody foresaw ends here too, so that its answer bears the id and the connection lives on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -20,17 +25,21 @@ class CanonicalLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, began, status = uuid4().hex, time.perf_counter(), 500
+        request_id, began, status, begun = uuid4().hex, time.perf_counter(), 500, False
 
         async def note(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, note)
+        except Exception as error:
+            if begun:
+                raise
+            await crashed(error, request_id)(scope, receive, note)
         finally:
             log.info(
                 "request",

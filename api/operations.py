@@ -3,12 +3,12 @@
 from typing import Any
 
 import psycopg
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from api.problems import PROBLEMS, Problem, database_away
+from projections.engine import health_of
 
 router = APIRouter(tags=["operations"])
 
@@ -27,9 +27,9 @@ async def live() -> dict[str, str]:
 async def ready(request: Request) -> dict[str, Any]:
     """The database answers; how far each read model has come; facts that are parked."""
     try:
-        head = await to_thread.run_sync(request.app.state.journal.head)
-        models = await to_thread.run_sync(request.app.state.projector.standings)
-    except (psycopg.Error, OSError, Exception) as error:
+        async with request.app.state.pool.connection() as connection:
+            head, models = await health_of(connection, request.app.state.read_models)
+    except (psycopg.Error, OSError) as error:
         raise database_away() from error
     return {
         "status": "degraded" if any(m.parked for m in models) else "ready",

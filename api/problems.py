@@ -25,6 +25,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "wrong-order": (409, "Sai trình tự", "Not possible at this point"),
     "invalid-content": (422, "Nội dung không hợp lệ", "Invalid content"),
     "against-the-law": (409, "Trái quy định", "Against the rules in force"),
+    "against-council-rules": (409, "Trái quy chế hội đồng", "Against the council's rules"),
     "no-regime": (409, "Chưa có quy định áp dụng", "No rules govern that day"),
     "role-not-allowed": (403, "Không đúng thẩm quyền", "Not within your role"),
     "outside-area": (403, "Ngoài địa bàn", "Outside your area"),
@@ -136,11 +137,13 @@ _FIELD_VI: dict[str, str] = {
     "recursion_loop": "lồng nhau quá sâu",
     "control-characters": "chứa ký tự điều khiển không được phép",
     "blank": "không được để trống",
+    "scan-missing": "việc nhập từ giấy cần mã SHA-256 của bản quét (scan_sha256)",
     "too-long": "quá dài sau khi chuẩn hóa Unicode (NFC)",
 }
 _FIELD_EN = {
     "control-characters": "contains control characters that are not allowed",
     "blank": "must not be blank",
+    "scan-missing": "an act entered from paper needs the SHA-256 of its scan (scan_sha256)",
     "too-long": "is too long once its Unicode is normalised (NFC)",
     "string_too_long": "String should have at most {max_length} characters",
 }
@@ -204,7 +207,7 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "�")
 
 
-def database_away(*, closing: bool = False) -> Problem:
+def database_away() -> Problem:
     """The database does not answer: nobody's mistake, and over in a moment."""
     return Problem(
         "not-ready",
@@ -212,12 +215,7 @@ def database_away(*, closing: bool = False) -> Problem:
         "The database does not answer.",
         hint_vi="Thử lại sau giây lát.",
         hint_en="Try again in a moment.",
-        headers=_CLOSING if closing else None,
     )
-
-
-_CLOSING = {"Connection": "close"}
-"""The server ends the connection after an error that reaches it: the client must not use it again."""
 
 
 def _is_database_away(error: BaseException | None) -> bool:
@@ -225,6 +223,21 @@ def _is_database_away(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         error = error.__cause__
     return error is not None
+
+
+def crashed(error: Exception, request_id: str) -> Response:
+    """The answer to an error that nobody foresaw; logged with its trace, told without."""
+    if _is_database_away(error):
+        log.warning("database-away", id=request_id, error=type(error).__name__)
+        return problem_response(database_away())
+    log.error("request-failed", id=request_id, exc_info=error)
+    return problem_response(
+        Problem(
+            "internal",
+            "Có lỗi ngoài dự kiến; lỗi đã được ghi lại.",
+            "Something unexpected happened; it has been logged.",
+        )
+    )
 
 
 def _allowed(request: Request) -> str:
@@ -242,7 +255,7 @@ _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 401: "unauthenticate
 
 
 def install(app: FastAPI) -> None:
-    """Make every failure of the app a problem document."""
+    """Make every foreseen failure of the app a problem document; ``crashed`` is for the rest."""
 
     async def on_problem(_: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -263,28 +276,7 @@ def install(app: FastAPI) -> None:
         headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
         return problem_response(Problem(code, f"{vi}.", f"{en}.", headers=headers))
 
-    async def on_database_away(request: Request, error: Exception) -> Response:
-        log.warning("database-away", path=request.url.path, error=type(error).__name__)
-        return problem_response(database_away())
-
-    async def on_crash(request: Request, error: Exception) -> Response:
-        if _is_database_away(error):
-            log.warning("database-away", path=request.url.path, error=type(error).__name__)
-            return problem_response(database_away(closing=True))
-        log.error("request-failed", path=request.url.path, exc_info=error)
-        return problem_response(
-            Problem(
-                "internal",
-                "Có lỗi ngoài dự kiến; lỗi đã được ghi lại.",
-                "Something unexpected happened; it has been logged.",
-                headers=_CLOSING,
-            )
-        )
-
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(psycopg.OperationalError, on_database_away)
-    app.add_exception_handler(psycopg.InterfaceError, on_database_away)
-    app.add_exception_handler(Exception, on_crash)

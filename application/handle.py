@@ -1,6 +1,6 @@
 """The use case: one function carries every command of every step.
 
-Given the product as known and an order, it checks the version, authorises, decides and wraps the
+Given the product as known and an order, it authorises, checks the version, decides and wraps the
 facts in their envelopes. It touches no database: the writer loads before and appends after.
 """
 
@@ -13,7 +13,6 @@ from domain.law.book import LawBook
 from domain.product.command import Command, Context
 from domain.product.decide import decide, open_claim
 from domain.product.state import Product, Told, evolve, fold
-from domain.refusals import StaleVersion
 from domain.values import Actor, Moment
 
 KEYS = UUID("6f636f70-0000-4000-8000-6b6579000000")
@@ -48,8 +47,8 @@ class Handled:
 
 
 def command_id_of(actor: Actor, key: str | None) -> UUID:
-    """Id of a command: the same for the same person and key, a new one without a key."""
-    return uuid5(KEYS, f"{actor.person}\n{key}") if key else uuid4()
+    """Id of a command: the same for the same actor and key, a new one without a key."""
+    return uuid5(KEYS, f"{actor.model_dump_json()}\n{key}") if key else uuid4()
 
 
 def digest_of(product: str, command: Command) -> bytes:
@@ -59,18 +58,10 @@ def digest_of(product: str, command: Command) -> bytes:
 
 
 def handle(product: Product, order: Order, law: LawBook, moment: Moment, history: tuple[Told, ...] = ()) -> Handled:
-    """Check the version, authorise, decide. Raises Refusal; stores nothing."""
-    if order.expected_version is not None and order.expected_version != product.version:
-        raise StaleVersion(
-            f"Sản phẩm đã ở phiên bản {product.version}, bạn đang sửa phiên bản {order.expected_version}.",
-            f"The product is at version {product.version}; your If-Match names {order.expected_version}.",
-            field="If-Match",
-            hint_vi="Tải lại sản phẩm rồi thực hiện lại.",
-            hint_en="Read the product again, then decide again.",
-        )
+    """Authorise, check the version, decide. Raises Refusal; stores nothing."""
     command = order.command
     effective_on = command.effective_on or moment.today
-    ctx = Context(law, order.actor, moment, effective_on, history)
+    ctx = Context(law, order.actor, moment, effective_on, history, order.expected_version)
     facts = decide(product, command, ctx)
     after, recorded, told = product, [], list(history)
     for version, fact in enumerate(facts, product.version + 1):

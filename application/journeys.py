@@ -1,7 +1,7 @@
 """Products folded from their facts, the latest ones kept in memory.
 
 Kept states are a shortcut, never the truth: the journal's version check decides. A correction tells
-the whole story again, so its product is dropped and folded from the start.
+the whole story again, so its product is read and folded from the start.
 """
 
 from collections import OrderedDict
@@ -44,14 +44,11 @@ class Journeys:
     def keep(self, products: Mapping[UUID, Product]) -> None:
         """Remember states, forgetting those not used for longest."""
         for key, product in products.items():
-            self._kept[key] = product
-            self._kept.move_to_end(key)
+            if product.version:
+                self._kept[key] = product
+                self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
-
-    def drop(self, product_id: UUID) -> None:
-        """Forget one product."""
-        self._kept.pop(product_id, None)
 
     def follow(self, page: Iterable[Recorded], up_to: int) -> dict[UUID, Product]:
         """Bring the products of a page of facts up to it; the states after the page, by product.

@@ -1,6 +1,6 @@
 """The event store: the eventsourcing library's Application over PostgreSQL, with our stored names.
 
-Everything the library is used for is here and in ``projections/engine.py``. The recorder appends
+Everything the library is used for is here and in ``writer.py``. The recorder appends
 through one database function, so facts, idempotency rows and claims are one transaction and one
 round trip; see ``migrations/0001_journal.sql``.
 """
@@ -42,6 +42,10 @@ SELECT_STREAMS = (
 SELECT_PAGE = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE notification_id > %b AND notification_id <= %b ORDER BY notification_id LIMIT %b"
+)
+SELECT_LATEST = (
+    "SELECT originator_version, notification_id FROM ocop.events WHERE originator_id = %s"
+    " ORDER BY originator_version DESC LIMIT 1"
 )
 SELECT_COMMAND = "SELECT digest, product_id, from_version, to_version FROM ocop.commands WHERE command_id = %s"
 LATEST = 2**62
@@ -221,6 +225,12 @@ class Journal(Application[UUID]):
         with self._connection() as connection:
             row = connection.execute("SELECT max(notification_id) FROM ocop.events").fetchone()
         return (row and row["max"]) or 0
+
+    def latest(self, product: UUID) -> tuple[int, int]:
+        """Version and position of a product's newest fact; (0, 0) when it has none."""
+        with self._connection() as connection:
+            row = connection.execute(SELECT_LATEST, (product,), prepare=True).fetchone()
+        return (row["originator_version"], row["notification_id"]) if row else (0, 0)
 
     def command(self, command_id: UUID) -> CommandRow | None:
         """What a command id was used for, if it was."""

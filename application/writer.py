@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -25,7 +26,7 @@ from application.journeys import EMPTY, Journeys
 from application.store import Beside, CommandRow, Conflict, Journal
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.product.state import Product, fold
+from domain.product.state import Product, Told, fold
 from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal
 from domain.values import Moment
 
@@ -54,6 +55,10 @@ class Answer:
 
 
 Settle = Callable[[Answer | BaseException], None]
+
+
+Outcomes = dict[int, Answer | BaseException]
+"""What became of the orders of a batch, by their index."""
 
 
 def utc_now() -> datetime:
@@ -107,27 +112,33 @@ class Writer:
                     last = True
                 else:
                     batch.append(item)
-            outcomes = self.carry_out([order for order, _ in batch])
-            self._resolve([future for _, future in batch], outcomes)
+            futures = [future for _, future in batch]
+            self.carry_out([order for order, _ in batch], partial(self._resolve, futures))
             if last:
                 return
 
-    def _resolve(self, futures: list[asyncio.Future[Answer]], outcomes: list[Answer | BaseException]) -> None:
+    def _resolve(self, futures: list[asyncio.Future[Answer]], outcomes: Outcomes) -> None:
         def resolve() -> None:
-            for future, outcome in zip(futures, outcomes, strict=True):
-                if future.done():
+            for index, outcome in outcomes.items():
+                if futures[index].done():
                     continue
                 if isinstance(outcome, BaseException):
-                    future.set_exception(outcome)
+                    futures[index].set_exception(outcome)
                 else:
-                    future.set_result(outcome)
+                    futures[index].set_result(outcome)
 
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(resolve)
 
-    def carry_out(self, orders: list[Order]) -> list[Answer | BaseException]:
-        """Settle a batch; one outcome an order, in their order."""
-        outcomes: dict[int, Answer | BaseException] = {}
+    def carry_out(
+        self, orders: list[Order], settled: Callable[[Outcomes], None] = lambda _found: None
+    ) -> list[Answer | BaseException]:
+        """Settle a batch; one outcome an order, in their order.
+
+        ``settled`` is told outcomes, by the order's index, as soon as they are known: what was stored
+        together does not wait for what is settled alone.
+        """
+        outcomes: Outcomes = {}
         patience = time.monotonic() + PATIENCE
         try:
             outcomes = self._together(orders)
@@ -135,10 +146,12 @@ class Writer:
             log.info("batch-settled-one-by-one", orders=len(orders), why=type(error).__name__)
         except Exception:
             log.exception("batch-failed")
+        settled(dict(outcomes))
         for index, order in enumerate(orders):
             if index not in outcomes:
                 # Patience is the batch's: when one order used it up, the others do not wait again.
                 outcomes[index] = self._alone(order, patience) if time.monotonic() < patience else busy()
+                settled({index: outcomes[index]})
         for outcome in outcomes.values():
             name = "stored" if isinstance(outcome, Answer) else getattr(outcome, "code", "error")
             SETTLED.labels(name).inc()
@@ -148,7 +161,7 @@ class Writer:
         at = self._clock()
         return Moment.model_construct(at=at, today=legal_date(at))
 
-    def _together(self, orders: list[Order]) -> dict[int, Answer | BaseException]:
+    def _together(self, orders: list[Order]) -> Outcomes:
         """Decide on kept states and append once; orders left out are settled alone."""
         moment, beside = self._moment(), Beside()
         states = self._states(orders)
@@ -218,15 +231,18 @@ class Writer:
     def _attempt(self, order: Order) -> Answer:
         # The product is read before the command is looked up: if the same command is stored meanwhile
         # (by another process, or by an append given up here), that shows as a conflict, not as a refusal.
-        facts = self._journal.streams([order.product_id])
+        version, position = self._journal.latest(order.product_id)
         known = self._journal.command(order.command_id)
         if known is not None:
             return self._repeat(order, known)
-        if not facts and order.command.name != "identify-product":
+        if not version and order.command.name != "identify-product":
             raise NotFound("Không tìm thấy sản phẩm.", "There is no such product.")
-        history = tuple(r.told for r in facts)
-        product = fold(history)
-        self._journeys.keep({order.product_id: product})
+        product = self._journeys.kept(order.product_id) or EMPTY
+        history: tuple[Told, ...] = ()
+        if product.version != version or order.command.needs_history:
+            history = tuple(r.told for r in self._journal.streams([order.product_id]))
+            product = fold(history)
+            self._journeys.keep({order.product_id: product})
         wanted = history if order.command.needs_history else ()
         done = handle(product, order, self._law, self._moment(), wanted)
         if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, order.product_id):
@@ -236,7 +252,7 @@ class Writer:
         positions = iter(self._journal.append(list(done.recorded), beside))
         self._journeys.keep({order.product_id: done.after})
         if not done.recorded:
-            return Answer(order.product_id, product.version, facts[-1].position if facts else 0, ())
+            return Answer(order.product_id, product.version, position, ())
         return answer(order, done, positions)
 
     def _repeat(self, order: Order, known: CommandRow) -> Answer:

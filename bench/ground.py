@@ -118,15 +118,18 @@ def ground(*, quick: bool) -> Iterator[Ground]:
 
 @contextmanager
 def helper(module: str, settings: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    """A module as a process that reads its settings from its first argument; ended with the block."""
+    """A module as a process that reads its settings from the first line of its input; ended with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", module, json.dumps(settings)],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={k: v for k, v in os.environ.items() if not k.startswith("OCOP_")},
     )
     try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
         yield process
     finally:
         if process.poll() is None:

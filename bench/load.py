@@ -2,8 +2,8 @@
 
 Each connection opens a product and gives it four more commands (guidance, the idea form, the idea, its
 endorsement), then goes on to the next. With ``products`` in the settings it gives guidance to those
-stored products instead, each once. Only answers of 2xx count. Settings come as JSON in the first
-argument, figures go to standard output.
+stored products instead, each once. Only answers of 2xx count. Settings come as a line of JSON on standard
+input, figures go to standard output.
 """
 
 import asyncio
@@ -125,9 +125,9 @@ class Load:
 
 
 def main() -> None:
-    """Run with the settings of the first argument."""
+    """Run with the settings of the first line of standard input."""
     gc.disable()
-    print(json.dumps(uvloop.run(Load(json.loads(sys.argv[1])).run())))
+    print(json.dumps(uvloop.run(Load(json.loads(sys.stdin.readline())).run())))
 
 
 if __name__ == "__main__":

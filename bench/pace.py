@@ -2,7 +2,7 @@
 
 ``commands``: each answered command is looked for at once by a GET of its product with X-Min-Position;
 how long until the GET shows it. ``reads``: GETs of lists until standard input is closed; how long each
-takes. Settings come as JSON in the first argument, figures go to standard output.
+takes. Settings come as a line of JSON on standard input, figures go to standard output.
 """
 
 import asyncio
@@ -133,9 +133,9 @@ def report(took: list[float], failures: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run with the settings of the first argument."""
+    """Run with the settings of the first line of standard input."""
     gc.disable()
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(sys.stdin.readline())
     with contextlib.suppress(KeyboardInterrupt):
         print(json.dumps(uvloop.run({"commands": commands, "reads": reads}[settings["what"]](settings))))
 

@@ -35,6 +35,12 @@ class AgainstTheLaw(Refusal):
     code = "against-the-law"
 
 
+class AgainstCouncilRules(Refusal):
+    """The council's rules of procedure, as set for it, forbid it (trái quy chế hội đồng)."""
+
+    code = "against-council-rules"
+
+
 class NoRegime(Refusal):
     """No loaded set of rules governs that day (không có quy định áp dụng)."""
 

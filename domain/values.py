@@ -7,11 +7,14 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-# Control characters (NUL above all) cannot live in PostgreSQL text and have no business on a form;
-# line feed and tab do, in long answers.
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Control characters (NUL above all) cannot live in PostgreSQL text and have no business on a form; marks
+# that are invisible or turn the writing direction make one text look like another. Line feed and tab are
+# for long answers only: in a name they would forge lines of the trail.
+_INVISIBLE = r"\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\uffff"
+_FORBIDDEN = re.compile(rf"[\x00-\x08\x0b-\x1f{_INVISIBLE}]")
+_FORBIDDEN_IN_LINE = re.compile(rf"[\x00-\x1f{_INVISIBLE}]")
 
 
 def _clean(text: str) -> str:
@@ -20,11 +23,16 @@ def _clean(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def _clean_required(text: str) -> str:
-    cleaned = _clean(text)
-    if not cleaned:
+def _clean_line(text: str) -> str:
+    if _FORBIDDEN_IN_LINE.search(text):
+        raise ValueError("control-characters")
+    return _clean(text)
+
+
+def _not_blank(text: str) -> str:
+    if not text:
         raise ValueError("blank")
-    return cleaned
+    return text
 
 
 def _within(most: int) -> Callable[[str], str]:
@@ -38,11 +46,20 @@ def _within(most: int) -> Callable[[str], str]:
     return measured
 
 
-Line = Annotated[str, StringConstraints(max_length=300), AfterValidator(_clean_required), AfterValidator(_within(300))]
+Line = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    AfterValidator(_clean_line),
+    AfterValidator(_not_blank),
+    AfterValidator(_within(300)),
+]
 """One required line: 1 to 300 characters, NFC, no control characters."""
 
 Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_clean), AfterValidator(_within(8_000))]
 """Free text, possibly empty: at most 8,000 characters."""
+
+Reasons = Annotated[Paragraph, AfterValidator(_not_blank)]
+"""Free text that must say something: 1 to 8,000 characters."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 of a file, 64 lower-case hex digits."""
@@ -155,6 +172,12 @@ class Source(Value):
     kind: Literal["native", "paper", "illustrative"] = "native"
     scan_sha256: Sha256 | None = None
     note: Line | None = None
+
+    @model_validator(mode="after")
+    def _paper_has_a_scan(self) -> "Source":
+        if self.kind == "paper" and self.scan_sha256 is None:
+            raise ValueError("scan-missing")
+        return self
 
 
 class Moment(Value):

@@ -25,15 +25,14 @@ from application.database import advisory_lock, service_conninfo
 from application.journeys import Journeys
 from application.recorded import Recorded
 from application.store import Journal, StoreError
-from domain.product.state import Product
+from domain.product.state import Product, fold
 
 log = structlog.get_logger(__name__)
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-LIVE_PAGE = 2_000
-REBUILD_PAGE = 5_000
+PAGE = 5_000
 KEPT_PRODUCTS = 50_000
 STATES_AT_ONCE = 20_000
 POLL_SECONDS = 1.0
@@ -61,6 +60,13 @@ CREATE TABLE IF NOT EXISTS read.parked (
     parked_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (table_name, position)
 );
+"""
+
+
+STANDINGS: LiteralString = """
+SELECT m.name, m.table_name, m.version, m.position,
+       (SELECT count(*) FROM read.parked p WHERE p.table_name = m.table_name)
+FROM read.models m WHERE m.active AND m.name = ANY(%s) ORDER BY m.name
 """
 
 
@@ -98,10 +104,18 @@ class Standing:
     parked: int
 
 
+async def health_of(connection: psycopg.AsyncConnection[Any], names: list[str]) -> tuple[int, list[Standing]]:
+    """Position of the newest fact, and where the named read models stand."""
+    head = await (await connection.execute("SELECT coalesce(max(notification_id), 0) FROM ocop.events")).fetchone()
+    rows = await (await connection.execute(STANDINGS, (names,))).fetchall()
+    return (head[0] if head else 0), [Standing(*row) for row in rows]
+
+
 class Projector:
     """Follows the journal for all read models of one database."""
 
     def __init__(self, url: str, journal: Journal, models: Sequence[ReadModel]) -> None:
+        self._url = url
         self._conninfo = service_conninfo(url, application_name="ocop-projector")
         self._journal = journal
         self._models = {model.name: model for model in models}
@@ -119,7 +133,7 @@ class Projector:
             try:
                 with self.connect() as connection, self._alone(connection, stop):
                     self.ensure_tables(connection)
-                    self._rebuild_outdated(stop)
+                    self._rebuild_outdated()
                     self._follow(connection, stop)
             except (psycopg.Error, StoreError) as error:
                 log.warning("projector-restarts", error=type(error).__name__)
@@ -141,12 +155,12 @@ class Projector:
         while not stop.is_set():
             with _collector_at_rest():
                 while not stop.is_set() and (taken := self.step(connection)):
-                    if taken < LIVE_PAGE:
+                    if taken < PAGE:
                         stop.wait(BREATH_SECONDS)
             for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
 
-    def step(self, connection: Connection, limit: int = LIVE_PAGE) -> int:
+    def step(self, connection: Connection, limit: int = PAGE) -> int:
         """Apply the next page to the read models that lag most; how many facts it had."""
         with connection.transaction():
             standings = self._standings(connection, lock=True)
@@ -200,21 +214,36 @@ class Projector:
         return True
 
     def retry_parked(self) -> tuple[int, int]:
-        """Try the parked facts again; (taken, still parked)."""
-        taken = left = 0
+        """Tell the products of parked facts again; (facts taken, facts still parked)."""
         with self.connect() as connection:
-            rows = connection.execute("SELECT table_name, position FROM read.parked ORDER BY position").fetchall()
-            for table, position in rows:
-                with connection.transaction():
-                    recorded = self._journal.page(position - 1, 1)[0]
-                    if self.apply_one(connection, table, recorded):
-                        connection.execute(
-                            "DELETE FROM read.parked WHERE table_name = %s AND position = %s", (table, position)
-                        )
-                        taken += 1
-                    else:
-                        left += 1
-        return taken, left
+            before = self._parked(connection)
+            for table, product_id in sorted({(table, key) for table, key, _ in before}, key=str):
+                try:
+                    with connection.transaction():
+                        self._retell(connection, table, product_id)
+                except (psycopg.OperationalError, StoreError):
+                    raise
+                except Exception:
+                    log.exception("fact-still-parked", table=table, product=str(product_id))
+            left = len(self._parked(connection))
+        return len(before) - left, left
+
+    def _parked(self, connection: Connection) -> list[tuple[str, UUID, int]]:
+        rows = connection.execute("SELECT table_name, product_id, position FROM read.parked").fetchall()
+        return [(table, key, at) for table, key, at in rows if self._knows(table)]
+
+    def _retell(self, connection: Connection, table: str, product_id: UUID) -> None:
+        """Write one product's rows anew, from all its facts up to where the read model stands."""
+        row = connection.execute(
+            "SELECT position FROM read.models WHERE table_name = %s FOR UPDATE", (table,)
+        ).fetchone()
+        facts = self._journal.streams([product_id], row[0] if row else 0)
+        page = Page(facts, {product_id: fold(r.told for r in facts)})
+        name = Identifier("read", table)
+        with connection.cursor() as cursor:
+            cursor.execute(SQL("DELETE FROM {} WHERE product_id = %s").format(name), (product_id,))
+            self._model_of(table).apply(cursor, name, page)
+        connection.execute("DELETE FROM read.parked WHERE table_name = %s AND product_id = %s", (table, product_id))
 
     # ── Tables ──────────────────────────────────────────────────────────────────────────────────
 
@@ -248,9 +277,14 @@ class Projector:
         connection.execute(SQL("CREATE VIEW {} AS SELECT * FROM {}").format(view, Identifier("read", table)))
 
     def _standings(self, connection: Connection, *, lock: bool) -> dict[str, int]:
+        """Position of each active table that this version of the code fills."""
         query = "SELECT table_name, position FROM read.models WHERE active ORDER BY table_name"
         rows = connection.execute(query + (" FOR UPDATE" if lock else "")).fetchall()
-        return {table: at for table, at in rows if table.rsplit("_v", 1)[0] in self._models}
+        return {table: at for table, at in rows if self._knows(table)}
+
+    def _knows(self, table: str) -> bool:
+        name, _, build = table.rpartition("_v")
+        return name in self._models and build.partition("_")[0] == str(self._models[name].version)
 
     def _move(self, connection: Connection, tables: Sequence[str], position: int) -> None:
         connection.execute("UPDATE read.models SET position = %s WHERE table_name = ANY(%s)", (position, list(tables)))
@@ -259,22 +293,20 @@ class Projector:
         return self._models[table.rsplit("_v", 1)[0]]
 
     def standings(self) -> list[Standing]:
-        """All active read models."""
+        """All active read models of the catalogue."""
         with self.connect() as connection:
-            rows = connection.execute(
-                "SELECT m.name, m.table_name, m.version, m.position,"
-                " (SELECT count(*) FROM read.parked p WHERE p.table_name = m.table_name)"
-                " FROM read.models m WHERE m.active ORDER BY m.name"
-            ).fetchall()
+            rows = connection.execute(STANDINGS, (list(self._models),)).fetchall()
         return [Standing(*row) for row in rows]
 
     # ── Rebuilding ──────────────────────────────────────────────────────────────────────────────
 
-    def _rebuild_outdated(self, stop: threading.Event) -> None:
-        outdated = [s.name for s in self.standings() if s.version != self._models[s.name].version]
-        if outdated and not stop.is_set():
+    def _rebuild_outdated(self) -> None:
+        """Rebuild read models of an older version, beside the following of the others."""
+        outdated = [s.name for s in self.standings() if s.version < self._models[s.name].version]
+        if outdated:
             log.info("read-models-outdated", names=outdated)
-            self.rebuild(outdated)
+            beside = Projector(self._url, self._journal, list(self._models.values()))
+            threading.Thread(target=beside.rebuild, args=(outdated,), name="rebuild", daemon=True).start()
 
     def rebuild(
         self, names: Sequence[str], progress: Callable[[int, int], None] = lambda _done, _all: None
@@ -299,7 +331,7 @@ class Projector:
         latest: dict[UUID, Recorded] = {}
         position, head = 0, self._journal.head()
         while position < head:
-            facts = self._journal.page(position, REBUILD_PAGE, head)
+            facts = self._journal.page(position, PAGE, head)
             position = facts[-1].position
             latest.update((recorded.originator_id, recorded) for recorded in facts)
             with connection.transaction():
@@ -327,7 +359,7 @@ class Projector:
                 (list(fresh),),
             ).fetchall()
             target = max((at for _, _, at in rows), default=position)
-            while facts := self._journal.page(position, REBUILD_PAGE, target):
+            while facts := self._journal.page(position, PAGE, target):
                 self._apply(connection, list(fresh.values()), facts)
                 position = facts[-1].position
             self._move(connection, list(fresh.values()), max(position, target))

@@ -20,6 +20,8 @@ PATH = Path(__file__).parent / "golden" / "product.jsonl"
 STREAM = UUID("00000000-0000-4000-8000-000000000001")
 COMMAND = UUID("00000000-0000-4000-8000-000000000002")
 
+RULES = {"regime": "QD26-2026", "rules_hash": FILE}
+
 # What the tea's story does not tell.
 ASIDE: list[tuple[str, dict[str, Any]]] = [
     ("product.idea-rejected", {"failed": ["local-speciality"], "reasons": "Không có nét riêng."}),
@@ -36,16 +38,17 @@ ASIDE: list[tuple[str, dict[str, Any]]] = [
     ("product.supplement-given", {"answer": "Đã bổ sung.", "evidence": [FILE], "report_due": "2026-09-10"}),
     (
         "product.dossier-rejected",
-        {"ground": "forged-dossier", "legal_basis": "Phụ lục II", "details": "Phiếu giả."},
+        {"ground": "forged-dossier", "legal_basis": "Phụ lục II", "details": "Phiếu giả.", **RULES},
     ),
     ("product.rescoring-ordered", {"discussion": "Thảo luận.", "round": 2, "spread": 12}),
-    ("product.not-recognised", {"stars": 2, "reasons": "Dưới 50 điểm.", "legal_basis": "Đ4.1a"}),
+    ("product.not-recognised", {"stars": 2, "reasons": "Dưới 50 điểm.", "legal_basis": "Đ4.1a", **RULES}),
     (
         "product.result-approved",
         {
             "decision_number": "9/QĐ",
             "signer": "Chủ tịch UBND tỉnh",
             "average": "271/3",
+            **RULES,
             "warnings": [{"code": "4.1", "stars": 5, "needed": 5, "found": 3}],
         },
     ),

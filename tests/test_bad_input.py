@@ -5,9 +5,11 @@ Each line of the tables is one bad input: a sentence, the problem it must be ans
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ import httpx
 import psycopg
 import pytest
 
+from api.app import create_app
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
+from api.security import Holder, Tokens
 from domain.values import Actor, Role
 from tests.service import Service, tea_actors
 from tests.story import FILE, Chapter, actor, choices, on, tea, until
@@ -34,6 +38,7 @@ NAMELESS = Actor(person="producer without number", office="none", role=PRODUCER,
 
 WRONG_ORDER = (409, "wrong-order")
 UNLAWFUL = (409, "against-the-law")
+COUNCIL = (409, "against-council-rules")
 NO_REGIME = (409, "no-regime")
 TAKEN = (409, "already-registered")
 CONTENT = (422, "invalid-content")
@@ -86,6 +91,7 @@ STAGES: dict[str, list[Chapter]] = {
     "idea accepted": until("accept-idea", tea()),
     "plan submitted": until("submit-plan", tea()),
     "implementing": until("grant-support", tea()),
+    "milestones reached": until("reach-milestone", tea()),
     "implemented": until("complete-implementation", tea()),
     "implemented, a paper expired": [
         *until("grant-support", tea()),
@@ -260,6 +266,15 @@ IN_WRONG_ORDER = [
         "period",
     ),
     give(
+        "revenue of a quarter of which a month is reported",
+        WRONG_ORDER,
+        "promoted",
+        "report-revenue",
+        PRODUCER,
+        on("2026-11-20", ex("report-revenue", period="2026-Q4")),
+        "period",
+    ),
+    give(
         "taking down what is not listed",
         WRONG_ORDER,
         "promoted",
@@ -363,8 +378,44 @@ ON_A_WRONG_DAY = [
         "recognised",
         "report-revenue",
         PRODUCER,
-        on("2026-11-02", EXAMPLES["report-revenue"], period="2099-Q4"),
+        on("2026-11-02", EXAMPLES["report-revenue"], period="2027-Q1"),
         "period",
+    ),
+    give(
+        "an idea accepted before the day it was endorsed",
+        WRONG_ORDER,
+        "idea endorsed",
+        "accept-idea",
+        CHAIR,
+        ex("accept-idea", effective_on="2026-03-04"),
+        "effective_on",
+    ),
+    give(
+        "a plan completed before its last milestone was reached",
+        WRONG_ORDER,
+        "milestones reached",
+        "complete-implementation",
+        OFFICER,
+        ex("complete-implementation", effective_on="2026-06-27"),
+        "effective_on",
+    ),
+    give(
+        "a correction dated before what it corrects",
+        WRONG_ORDER,
+        "guided",
+        "correct-fact",
+        CHAIR,
+        ex("correct-fact", effective_on="2026-02-02"),
+        "effective_on",
+    ),
+    give(
+        "a correction that makes evidence expire before it was issued",
+        CONTENT,
+        "implementing",
+        "correct-fact",
+        CHAIR,
+        ex("correct-fact", version=12, now={"expires_on": "2026-05-19"}),
+        "expires_on",
     ),
 ]
 
@@ -527,6 +578,11 @@ WRONG_IN_ITSELF = [
             ("correcting with a negative count", "guided", {"now": {"attendees": -1}}, "now.attendees"),
             ("correcting with a text for a count", "guided", {"now": {"attendees": "many"}}, "now.attendees"),
             ("correcting with a blank text", "guided", {"now": {"title": " "}}, "now.title"),
+            ("correcting with a number as a text", "guided", {"now": {"attendees": "35"}}, "now.attendees"),
+            ("correcting with true for a count", "guided", {"now": {"attendees": True}}, "now.attendees"),
+            ("correcting with a fraction", "guided", {"now": {"attendees": 35.5}}, "now.attendees"),
+            ("correcting with a number beyond belief", "guided", {"now": {"attendees": 10**400}}, "now.attendees"),
+            ("correcting the name on a certificate", "recognised", {"version": 1, "now": {"name": "Chè"}}, "now.name"),
             ("correcting with a NUL", "guided", {"now": {"title": "a\x00b"}}, "now.title"),
             ("correcting with a list for a text", "guided", {"now": {"title": ["a"]}}, "now.title"),
             (
@@ -576,13 +632,22 @@ AGAINST_THE_LAW = [
         {"samples_received": 4},
         "samples_received",
     ),
-    give("a conclusion on two sheets", UNLAWFUL, "two sheets", "conclude-scoring", SECRETARY),
-    give("a conclusion on totals too far apart", UNLAWFUL, "far apart", "conclude-scoring", SECRETARY),
+    give("a conclusion on two sheets", COUNCIL, "two sheets", "conclude-scoring", SECRETARY),
+    give("a conclusion on totals too far apart", COUNCIL, "far apart", "conclude-scoring", SECRETARY),
     give("recognition of two stars", UNLAWFUL, "two stars", "recognise", PROVINCE_CHAIR),
     give("recognition by the province of ninety points", UNLAWFUL, "ninety points", "recognise", PROVINCE_CHAIR),
     give("declining three stars", UNLAWFUL, "three stars", "decline-recognition", PROVINCE),
     give("approving fifty-nine points for the ministry", UNLAWFUL, "three stars", "approve-result", PROVINCE_CHAIR),
     give("promotion without a certificate", UNLAWFUL, "implemented", "list-on-ecommerce", PRODUCER),
+    give(
+        "revenue of a month before the certificate",
+        UNLAWFUL,
+        "recognised",
+        "report-revenue",
+        PRODUCER,
+        on("2026-11-02", EXAMPLES["report-revenue"], period="2026-09"),
+        "period",
+    ),
     give(
         "promotion dated before the certificate",
         UNLAWFUL,
@@ -898,6 +963,10 @@ MISSHAPEN = [
     opening("a note too long once normalised", FIELDS, "note", note="\u0958" * 4_001),
     opening("a NUL in a text", FIELDS, "product_name", product_name="Chè\x00"),
     opening("an escape in a text", FIELDS, "product_name", product_name="\x1b[31mChè"),
+    opening("a name of two lines", FIELDS, "product_name", product_name="Chè\nShan"),
+    opening("a tab in a name", FIELDS, "product_name", product_name="Chè\tShan"),
+    opening("an invisible character in a name", FIELDS, "product_name", product_name="Chè\u200bShan"),
+    opening("a text that turns the writing direction", FIELDS, "note", note="\u202eèhC"),
     opening("a DEL in a text", FIELDS, "product_name", product_name="Chè\x7f"),
     opening("a C1 control character in a text", FIELDS, "product_name", product_name="Chè\x9b31m"),
     opening("a carriage return in a note", FIELDS, "note", note="a\r\nb"),
@@ -905,6 +974,7 @@ MISSHAPEN = [
     opening("a paper without a number", FIELDS, "paper.number", paper={"signed_on": "2026-01-15"}),
     opening("a paper with a field nobody knows", FIELDS, "paper.stamp", paper={"number": "1", "stamp": True}),
     opening("a paper with a number too long once normalised", FIELDS, "paper.number", paper={"number": "\u0958" * 300}),
+    opening("an act from paper without its scan", FIELDS, "source", source={"kind": "paper"}),
     opening("a source nobody knows", FIELDS, "source.kind", source={"kind": "hearsay"}),
     opening(
         "a source with half a hash", FIELDS, "source.scan_sha256", source={"kind": "paper", "scan_sha256": "a" * 63}
@@ -912,6 +982,8 @@ MISSHAPEN = [
     *(
         give(what, FIELDS, at, command, who, ex(command, **changed), at_fault)
         for what, at, command, who, changed, at_fault in [
+            ("reasons too long", "guided", "withdraw-journey", OFFICER, {"reason": "x" * 8_001}, "reason"),
+            ("no reasons", "guided", "withdraw-journey", OFFICER, {"reason": " \n "}, "reason"),
             ("a negative count", "guided", "record-guidance", OFFICER, {"attendees": -1}, "attendees"),
             ("a count beyond belief", "guided", "record-guidance", OFFICER, {"attendees": 10**8}, "attendees"),
             ("a percentage over a hundred", "guided", "submit-idea", PRODUCER, {"local_material_percent": 101}, None),
@@ -1193,6 +1265,29 @@ def test_a_thousand_wrong_fields_make_a_short_answer(world: World) -> None:
     assert len(answer.json()["errors"]) == 50
 
 
+def test_half_a_body_is_nothing(world: World) -> None:
+    """The connection breaks in the middle of a command."""
+    before = world.stored()
+    lines = ["POST /v1/products HTTP/1.1", "Host: ocop", "Content-Type: application/json", "Content-Length: 5000"]
+    lines += [f"{name}: {value}" for name, value in world.service.headers(OFFICER).items()]
+    with socket.create_connection(("127.0.0.1", world.service.port)) as connection:
+        connection.sendall("\r\n".join([*lines, "", '{"product_name": "Chè']).encode())
+        time.sleep(0.1)
+
+    log = told_by_the_log(world, '"status": 400')
+    assert "request-failed" not in log
+    assert world.stored() == before
+
+
+def told_by_the_log(world: World, text: str) -> str:
+    """The log, once its last line says so."""
+    deadline = time.monotonic() + 10
+    while text not in (log := world.service.log.read_text(encoding="utf-8")).splitlines()[-1]:
+        assert time.monotonic() < deadline, log[-500:]
+        time.sleep(0.02)
+    return log
+
+
 def test_the_service_goes_on_as_if_nothing_had_been(world: World) -> None:
     """After all of the above: no crash in the log, no read model in trouble, the next command is taken."""
     log = world.service.log.read_text(encoding="utf-8")
@@ -1207,3 +1302,33 @@ def test_the_service_goes_on_as_if_nothing_had_been(world: World) -> None:
     seen = world.service.get(f"/v1/products/{world.at('guided')}", **{"X-Min-Position": given.headers["x-position"]})
     assert seen.json()["phase"]["code"] == "form-handed-over"
     assert world.service.get("/health/ready").json()["status"] == "ready"
+
+
+# ── When the service itself is in trouble ──────────────────────────────────────────────────────────────
+
+
+def test_a_crash_is_a_problem_too_and_tells_nothing_of_the_inside() -> None:
+    """An app that was never started up has no database pool, no journal, nothing."""
+
+    async def ask() -> httpx.Response:
+        app = create_app("", Tokens([Holder(token="t", actor=actor(SUPERVISOR))]))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ocop") as client:
+            return await client.get("/v1/events", headers={"Authorization": "Bearer t"})
+
+    assert_problem(asyncio.run(ask()), (500, "internal"), None)
+
+
+@pytest.mark.parametrize("path", ["/v1/products", "/v1/events", "/v1/certificates", "/v1/worklist", "/health/ready"])
+def test_a_database_that_went_away_is_said_so_and_comes_back(world: World, database: str, path: str) -> None:
+    """Every connection is cut; readers are told to try again, and soon are right to."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE 'ocop%'"
+        )
+
+    deadline = time.monotonic() + 30
+    while (answer := world.service.get(path)).status_code != 200:
+        assert_problem(answer, (503, "not-ready"), None)
+        assert answer.headers["retry-after"] == "1"
+        assert time.monotonic() < deadline

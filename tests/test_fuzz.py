@@ -125,7 +125,7 @@ class World:
         """A product that stood where the command is possible; earlier requests may have moved it on."""
         if command not in self._told and command != "identify-product":
             chapters = story_before(command) if command in COMMANDS else tea()
-            self._told[command] = self.service.tell(named(chapters, f"Chè {command}"))
+            self._told[command] = self.service.tell(named(chapters, f"Chè {command} {uuid4().hex}"))
         return self._told.get(command)
 
     def stored(self) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ["domain", "application", "projections", "api"]
 ALLOWED = {
     # layer → packages from outside; "" stands for the standard library
-    "domain": {"pydantic", "holidays", "vietnam_provinces"},
+    "domain": {"pydantic", "pydantic_core", "holidays", "vietnam_provinces"},
     "application": {
         "eventsourcing",
         "psycopg",
@@ -161,7 +161,7 @@ def test_every_phase_has_a_step_and_names() -> None:
     assert STEP_OF_PHASE.keys() == PHASE_NAMES.keys() == set(Phase)
 
 
-def test_every_public_module_class_and_function_says_what_it_is() -> None:
+def test_every_module_says_what_it_is() -> None:
     for layer in LAYERS:
         for path in sources(layer):
             tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -10,8 +10,17 @@ from domain.law.book import law_book
 from domain.product.decide import COMMANDS, open_claim
 from domain.product.outlook import outlook
 from domain.product.phases import Phase
-from domain.refusals import AgainstTheLaw, Invalid, NoRegime, NotAllowed, OutsideArea, WrongOrder
-from domain.values import Actor, Role
+from domain.refusals import (
+    AgainstCouncilRules,
+    AgainstTheLaw,
+    Invalid,
+    NoRegime,
+    NotAllowed,
+    OutsideArea,
+    Refusal,
+    WrongOrder,
+)
+from domain.values import Actor, Role, Step
 from tests.language import day, given
 from tests.story import choices, findings, on, tea, until
 
@@ -54,15 +63,42 @@ def test_the_tea_goes_from_outreach_to_promotion() -> None:
     assert product.certificate.valid_to == day("2029-10-20")
 
 
-@pytest.mark.parametrize("index", range(1, len(STORY)), ids=lambda i: f"{i:02}-{STORY[i][0]}")
-def test_no_chapter_can_be_skipped_or_told_before_its_time(index: int) -> None:
-    """Every command that moves the journey is refused on an empty product and stores nothing."""
-    command, role, body = STORY[index]
+# Commands that are possible at more stations than the next one, by their own nature.
+AT_ANY_OPEN_STATION = {"record-guidance", "make-commitment", "record-evidence", "grant-support"}
+WHILE_THE_PLAN_RUNS = {"reach-milestone", "complete-implementation"}
+PROMOTING = {"list-on-ecommerce", "attend-fair", "report-revenue"}
+AHEAD = {
+    # (station, command): told early on purpose
+    ("identify-product", "hand-over-idea-form"),  # guidance may follow
+    ("identify-product", "submit-idea"),  # a producer may come with the form filled in
+    ("record-guidance", "submit-idea"),
+    ("submit-idea", "endorse-idea"),  # a complete idea is not returned first
+}
 
-    scene = given().when(command, role, **body)
 
-    assert scene.refusal is not None
-    assert scene.facts is None
+@pytest.mark.parametrize("station", range(len(STORY)), ids=lambda i: f"{i:02}-{STORY[i][0]}")
+def test_no_chapter_can_be_skipped(station: int) -> None:
+    """From each station every later chapter but the next is refused, for its order or for the star it needs."""
+    scene = given(STORY[: station + 1])
+    here, following = STORY[station][0], {c for c, _, _ in STORY[station + 1 : station + 2]}
+    for command, role, body in STORY[station + 2 :]:
+        free = AT_ANY_OPEN_STATION | (WHILE_THE_PLAN_RUNS if scene.product.phase is Phase.IMPLEMENTING else set())
+        free |= PROMOTING if scene.product.certificate else set()
+        free |= {"notify-result"} if scene.product.phase is Phase.RECOGNISED else set()
+        free |= {"submit-score-sheet", "conclude-scoring"} if here == "submit-score-sheet" else set()
+        if command in free | following or (here, command) in AHEAD:
+            continue
+
+        outcome = scene.when(command, role, **body)
+
+        if outcome.refusal is None:
+            assert outcome.facts == [], f"{here} → {command}"  # asked twice
+        else:
+            expected: set[type[Refusal]] = {WrongOrder}
+            expected |= {AgainstTheLaw} if command in PROMOTING else set()
+            expected |= {OutsideArea} if role is PRODUCER and scene.product.producer is None else set()
+            expected |= {AgainstCouncilRules} if scene.product.phase is Phase.ADVISED else set()
+            assert type(outcome.refusal) in expected, f"{here} → {command}: {outcome.refusal}"
 
 
 # ── Dates ─────────────────────────────────────────────────────────────────────────────────────
@@ -410,13 +446,13 @@ def test_a_member_scores_once_a_round() -> None:
 
 
 def test_too_few_sheets_do_not_conclude() -> None:
-    scored(60, 60).when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+    scored(60, 60).when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
 
 
 def test_a_spread_of_ten_concludes_and_eleven_does_not() -> None:
     scored(60, 65, 70).when("conclude-scoring", SECRETARY, minutes_number="1").then("product.scoring-concluded")
     apart = scored(60, 65, 71)
-    apart.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+    apart.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
 
     again = apart.when("order-rescoring", SECRETARY, discussion="Thảo luận tiêu chí 2.2.")
 
@@ -424,7 +460,7 @@ def test_a_spread_of_ten_concludes_and_eleven_does_not() -> None:
     assert again.fact.spread == 11
     assert again.product.dossier is not None
     assert again.product.dossier.round == 2
-    again.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstTheLaw)
+    again.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
 
 
 def test_a_spread_within_the_limit_needs_no_rescoring() -> None:
@@ -487,7 +523,103 @@ def test_below_ninety_nothing_goes_to_the_ministry() -> None:
     )
 
 
-def test_an_upgrade_that_fails_leaves_the_old_star() -> None:
+def certified(level: int, totals: int) -> Any:
+    """A certified tea and the dossier of its upgrade, scored by three members with the same total."""
+    base = [c for c in tea(level) if c[0] not in ("attend-fair", "report-revenue", "list-on-ecommerce")]
+    sheet = choices("QD26-11", 4, totals - sum_of(choices("QD26-11", 4)))
+    scene = given([(c, r, {**b, "choices": sheet} if c == "submit-score-sheet" else b) for c, r, b in base])
+    filing = [c for c, _, _ in STORY].index("file-dossier")
+    for command, role, body in until("report-advice", STORY)[filing:]:
+        more = {"kind": "upgrade"} if command == "file-dossier" else {}
+        scene = scene.when(command, role, **on("2026-11-21", body, **more))
+        assert scene.refusal is None, f"{command}: {scene.refusal}"
+    return scene
+
+
+def test_an_upgrade_that_scores_lower_leaves_the_old_star() -> None:
+    scene = certified(4, 75)
+    assert scene.product.certificate.stars == 4
+    for n in (1, 2, 3):
+        member = Actor(person=f"council-member-{n}", office="o", role=MEMBER, area="25")
+        scene = scene.when("submit-score-sheet", member, **on("2026-11-22", choices=choices("QD26-11", 4)))
+    scene = scene.when("conclude-scoring", SECRETARY, **on("2026-11-22", minutes_number="2"))
+    assert scene.fact.stars == 3
+    assert outlook(scene.product, law_book()).tasks[0].command == "decline-recognition"
+
+    scene.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-22", BODIES["recognise"])).refused(AgainstTheLaw)
+    ended = scene.when("decline-recognition", PROVINCE, **on("2026-11-22", reasons="Chỉ đạt 3 sao."))
+
+    ended.then("product.not-recognised")
+    assert ended.product.phase is Phase.RECOGNISED
+    assert ended.product.certificate.stars == 4
+    ended.when("notify-result", PROVINCE, letter_number="3", recipients=["UBND xã"]).then("product.result-notified")
+
+
+def test_a_product_whose_star_ran_out_starts_again() -> None:
+    now = datetime(2030, 1, 31, tzinfo=UTC)
+    body = {**BODIES["file-dossier"], "evidence": []}
+
+    given(STORY).when("file-dossier", PRODUCER, **on("2026-11-21", body)).refused(WrongOrder)
+    given(STORY).when("file-dossier", PRODUCER, now, **on("2030-01-31", body)).then("product.dossier-filed")
+
+
+def test_a_re_evaluation_has_its_own_clock() -> None:
+    now = datetime(2029, 9, 1, tzinfo=UTC)
+    scene = given(STORY).when(
+        "file-dossier", PRODUCER, now, **on("2029-06-20", BODIES["file-dossier"], kind="re-evaluation", evidence=[])
+    )
+    for command, role, day_ in (
+        ("register-dossier-at-commune", OFFICER, "2029-06-20"),
+        ("issue-commune-report", OFFICER, "2029-06-29"),
+        ("propose-to-province", CHAIR, "2029-07-02"),
+    ):
+        scene = scene.when(command, role, now, **on(day_, BODIES[command]))
+        assert scene.refusal is None, scene.refusal
+
+    assert (scene.fact.batch, scene.fact.batch_cut_off) == ("renewal", None)
+    assert scene.fact.batch_done == day("2029-08-17")  # 45 days end on 16/08
+
+
+def test_what_closes_a_phase_is_not_dated_before_its_last_act() -> None:
+    registered = at("file-dossier").when(
+        "register-dossier-at-commune", OFFICER, **on("2026-11-20", BODIES["register-dossier-at-commune"])
+    )
+    report = on("2026-08-26", BODIES["issue-commune-report"])
+
+    registered.when("issue-commune-report", OFFICER, **report).refused(WrongOrder, "effective_on")
+
+
+def test_a_dossier_cannot_hold_a_paper_issued_after_it() -> None:
+    paper = {**BODIES["record-evidence"], "sha256": "1" * 64, "issued_on": "2026-11-19"}
+    scene = given(until("complete-implementation", STORY)).when("record-evidence", PRODUCER, **on("2026-11-20", paper))
+    assert scene.refusal is None
+
+    body = {**BODIES["file-dossier"], "evidence": ["1" * 64]}
+    scene.when("file-dossier", PRODUCER, **on("2026-08-10", body)).refused(Invalid, "evidence")
+
+
+def test_once_scoring_began_only_a_disqualifier_rejects() -> None:
+    scene = scored(60)
+
+    scene.when("reject-dossier", PROVINCE, ground="incomplete-dossier", details="x").refused(WrongOrder, "ground")
+    scene.when("reject-dossier", PROVINCE, ground="disqualifier:6.1.1", details="x").then("product.dossier-rejected")
+
+
+def test_a_journey_left_is_shown_at_the_step_it_was_left_at() -> None:
+    left = at("accept-plan").when("withdraw-journey", PRODUCER, reason="Sang năm.")
+
+    assert (left.product.phase, left.product.step) == (Phase.WITHDRAWN, Step.IMPLEMENTATION)
+
+
+def test_what_an_ended_dossier_missed_is_no_longer_missing() -> None:
+    asked = at("register-dossier-at-commune").when(
+        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"])
+    )
+
+    assert asked.when("withdraw-dossier", PRODUCER, reason="Nộp lại sau.").product.missing == ()
+
+
+def test_an_upgrade_that_is_withdrawn_leaves_the_old_star() -> None:
     upgrade = {**BODIES["file-dossier"], "kind": "upgrade"}
     scene = given(STORY).when("file-dossier", PRODUCER, **on("2026-11-21", upgrade))
 
@@ -556,6 +688,13 @@ def test_revenue_is_reported_once_a_period_and_channel() -> None:
     scene.when("report-revenue", PRODUCER, period="2027", channel="direct", amount=1).refused(Invalid, "period")
 
 
+def test_the_last_years_revenue_may_be_reported_after_the_star_ran_out() -> None:
+    now = datetime(2030, 1, 31, tzinfo=UTC)
+    report = {"period": "2029", "channel": "direct", "amount": 1}
+
+    given(STORY).when("report-revenue", PRODUCER, now, **report).then("product.revenue-reported")
+
+
 # ── Corrections ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -603,6 +742,30 @@ def test_correcting_twice_starts_from_the_corrected_value() -> None:
 )
 def test_results_and_nonsense_cannot_be_corrected(version: int, now: dict[str, Any], field: str) -> None:
     given(STORY).when("correct-fact", CHAIR, **correction(version, **now)).refused(Invalid, field)
+
+
+@pytest.mark.parametrize("value", ["35", True, 35.5])
+def test_a_correction_is_held_to_the_facts_own_shape(value: Any) -> None:
+    given(STORY).when("correct-fact", CHAIR, **correction(2, attendees=value)).refused(Invalid, "now.attendees")
+
+
+@pytest.mark.parametrize(
+    "now", [{"issued_on": "2099-01-01"}, {"expires_on": "2026-05-21"}, {"issued_on": "2026-05-23"}]
+)
+def test_a_corrected_paper_is_held_to_its_dates(now: dict[str, Any]) -> None:
+    given(STORY).when("correct-fact", CHAIR, **correction(12, **now)).refused(Invalid)
+
+
+def test_the_name_that_was_certified_is_not_for_a_correction_to_change() -> None:
+    scene = at("recognise")
+
+    scene.when("correct-fact", CHAIR, **correction(6, product_name="Rượu")).refused(Invalid, "now.product_name")
+
+
+def test_a_correction_is_not_dated_before_the_fact_it_mends() -> None:
+    body = on("2026-01-01", correction(2, attendees=35))
+
+    given(STORY).when("correct-fact", CHAIR, **body).refused(WrongOrder, "effective_on")
 
 
 def test_a_correction_cannot_be_corrected() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from psycopg.sql import Identifier
 
+from api.examples import EXAMPLES
 from application.handle import Order, command_id_of, digest_of
 from application.store import Journal
 from application.writer import Answer, Writer
@@ -134,8 +135,7 @@ def test_positions_move_over_facts_of_no_interest(own_database: str, teller: Tel
 
 
 def test_a_correction_reaches_every_read_model(own_database: str, teller: Teller) -> None:
-    story = tea()
-    product = teller.tell(story)
+    product = teller.tell(until("conclude-scoring", tea()))
     live = projector(teller, own_database)
     live.catch_up()
     mend = {
@@ -144,9 +144,11 @@ def test_a_correction_reaches_every_read_model(own_database: str, teller: Teller
         "reason": "Tên trên giấy đăng ký.",
         "authority": "Biên bản 01",
     }
-    order = teller.order(product, "correct-fact", actor(Role.COMMUNE_CHAIR), mend, None)
-
-    assert isinstance(teller.writer.carry_out([order])[0], Answer)
+    for command, who, body in (
+        ("correct-fact", actor(Role.COMMUNE_CHAIR), mend),
+        ("recognise", actor(Role.PROVINCE_CHAIR), EXAMPLES["recognise"]),
+    ):
+        assert isinstance(teller.writer.carry_out([teller.order(product, command, who, body, None)])[0], Answer)
     live.catch_up()
 
     with psycopg.connect(own_database) as connection:
@@ -255,3 +257,58 @@ def test_a_rebuild_beside_a_live_projector_loses_nothing(own_database: str, tell
 
     assert live.rebuild(NAMES) == dict.fromkeys(NAMES, True)
     assert len(rows(own_database, "trail")) == len(teller.journal.page(0, 10_000))
+
+
+def test_a_model_this_version_does_not_know_stops_nothing(own_database: str, teller: Teller) -> None:
+    """After a release is rolled back, the newer read model stays where it is and the others go on."""
+    live = projector(teller, own_database)
+    live.catch_up()
+    with psycopg.connect(own_database) as connection:
+        connection.execute(
+            "INSERT INTO read.models (table_name, name, version, active) VALUES ('later_v1_1', 'later', 1, true)"
+        )
+    teller.tell(until("submit-plan", tea()))
+    stop = threading.Event()
+    following = threading.Thread(target=live.run, args=(stop,))
+    following.start()
+    try:
+        deadline = time.monotonic() + 20
+        while {s.position for s in live.standings()} != {teller.journal.head()}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        following.join(10)
+
+
+class Sick:
+    """Makes one read model fail on a kind of fact."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, fact: str) -> None:
+        self.ill = True
+        kind = type(next(m for m in read_models(law_book()) if m.name == name))
+        healthy = kind.apply
+
+        def apply(model: ReadModel, cursor: Cursor, table: Identifier, page: Page) -> None:
+            if self.ill and any(r.fact.stored_name == fact for r in page.facts):
+                raise ValueError("cannot take this fact")
+            healthy(model, cursor, table, page)
+
+        monkeypatch.setattr(kind, "apply", apply)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("fact", ["product.idea-endorsed", "product.recognised"])
+def test_a_parked_fact_taken_later_never_sets_a_read_model_back(
+    own_database: str, teller: Teller, monkeypatch: pytest.MonkeyPatch, name: str, fact: str
+) -> None:
+    sick = Sick(monkeypatch, name, fact)
+    teller.tell(tea())
+    live = projector(teller, own_database)
+    live.catch_up()
+    assert [s.parked for s in live.standings() if s.name == name] == [1]
+
+    sick.ill = False
+
+    assert live.retry_parked() == (1, 0)
+    assert live.rebuild(NAMES) == dict.fromkeys(NAMES, True)

@@ -99,10 +99,11 @@ def reader_at(url: str) -> Iterator[Reader]:
     journal.close()
 
 
-def bring_in(url: str, load: Load, enough: threading.Event) -> None:
-    """A third writer, with hundreds of commands in one append: long appends beside short ones."""
+def bring_in(url: str, load: Load, enough: threading.Event) -> int:
+    """A third writer, with hundreds of commands in one append: long appends beside short ones. How many appends."""
     journal = Journal(url)
     writer = writer_on(journal)
+    appends = 0
     while not enough.is_set():
         orders = [order("identify-product", Role.COMMUNE_OFFICER) for _ in range(BULK)]
         for given, outcome in zip(orders, writer.carry_out(orders), strict=True):
@@ -110,8 +111,10 @@ def bring_in(url: str, load: Load, enough: threading.Event) -> None:
             load.acknowledged.append(
                 Acknowledged(given.command_id, outcome.product_id, outcome.version, outcome.facts, False, 1, None)
             )
-        enough.wait(0.05)
+        appends += 1
+        enough.wait(0.2)
     journal.close()
+    return appends
 
 
 @dataclass
@@ -119,6 +122,7 @@ class Run:
     """What came of a time of load: the writers' account, and what each reader missed."""
 
     load: Load
+    appends: int
     stored: list[int]
     readers: list[Reader]
 
@@ -128,7 +132,8 @@ class Run:
 
     def __str__(self) -> str:
         pages = ", ".join(f"{reader.name}: {reader.pages} pages" for reader in self.readers)
-        return f"{SECONDS} s: {account(self.load)}; {pages}; missed {self.missed}"
+        long = f"{self.appends * BULK} of the commands in {self.appends} long appends"
+        return f"{SECONDS} s: {account(self.load)}; {long}; {pages}; missed {self.missed}"
 
 
 def under_load(url: str, folder: Path) -> Run:
@@ -154,11 +159,11 @@ def under_load(url: str, folder: Path) -> Run:
             importing = pool.submit(bring_in, url, load, enough)
             time.sleep(SECONDS)
         enough.set()
-        importing.result(30)
+        appends = importing.result(30)
         written.set()
         for done in following:
             done.result(30)
-    return Run(load, [fact.position for fact in all_facts(url)], readers)
+    return Run(load, appends, [fact.position for fact in all_facts(url)], readers)
 
 
 def without_the_guard(url: str) -> None:

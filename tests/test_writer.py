@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -751,3 +753,32 @@ def test_corrections_are_folded_into_the_states_kept_in_memory(writer: Writer, j
     again = writer_on(journal)._journeys.load([p])[p]
     assert again == writer._journeys.kept(p)
     assert (again.name, again.version) == ("Chè Shan", 5)
+
+
+def test_a_writer_ahead_of_a_restored_database_leaves_no_gap(own_database: str) -> None:
+    """Facts that the database lost are not built upon: the order is decided again on what is there."""
+    journal = Journal(own_database)
+    writer = Writer(journal, law_book())
+    officer = actor(Role.COMMUNE_OFFICER)
+
+    def give(command: str, product: UUID | None, **body: Any) -> Answer:
+        parsed = COMMANDS[command].model_validate_json(json.dumps(body))
+        command_id = command_id_of(officer, None)
+        key = product or product_id(command_id)
+        answer = writer.carry_out([Order(command_id, key, parsed, officer, digest_of(str(key), parsed))])[0]
+        assert isinstance(answer, Answer), answer
+        return answer
+
+    product = give("identify-product", None, product_name="Chè", commune="04876", origin="existing", cycle=2026)
+    for _ in range(3):
+        give("record-guidance", product.product_id, form="class", title="Lớp", given_by="Xã")
+    with psycopg.connect(own_database) as connection:
+        connection.execute("ALTER TABLE ocop.events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM ocop.events WHERE originator_version > 2")
+        connection.execute("ALTER TABLE ocop.events ENABLE TRIGGER ALL")
+
+    answer = give("record-guidance", product.product_id, form="class", title="Lớp", given_by="Xã")
+
+    assert answer.version == 3
+    assert [r.originator_version for r in journal.streams([product.product_id])] == [1, 2, 3]
+    journal.close()

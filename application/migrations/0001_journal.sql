@@ -52,6 +52,19 @@ CREATE FUNCTION ocop.append(
   SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7229613, 1);
+    -- A stream has no gaps: facts that follow on ones this database does not hold (it was restored to an
+    -- earlier moment while a process lived on) are refused like facts that come too late.
+    IF EXISTS (
+        SELECT FROM (
+            SELECT stream, min(version) AS first FROM unnest(event_streams, event_versions) AS e (stream, version)
+            GROUP BY stream
+        ) AS n
+        WHERE first > 1 AND NOT EXISTS (
+            SELECT FROM ocop.events AS e WHERE e.originator_id = n.stream AND e.originator_version = n.first - 1
+        )
+    ) THEN
+        RAISE unique_violation USING MESSAGE = 'a stream would have a gap', CONSTRAINT = 'events_pkey';
+    END IF;
     IF cardinality(released_keys) > 0 THEN
         DELETE FROM ocop.claims WHERE key = ANY (released_keys);
     END IF;

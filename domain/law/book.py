@@ -55,7 +55,7 @@ class Limit(Rule):
     """A number of a council's rules of procedure."""
 
     value: int
-    unit: Literal["sheets", "points", "digits"]
+    unit: Literal["sheets", "points"]
 
 
 class Setting(Rule):
@@ -81,13 +81,11 @@ class Band(Entry):
 
 
 class Rating(Rule):
-    """How an average becomes stars, and which stars a province certifies itself."""
+    """How an average becomes stars; results from ``pass_up_from`` points on go up to the ministry."""
 
     total: int
     certifiable_from_stars: int
-    certify_up_to_stars: int
     pass_up_from: int
-    pass_up_to: str
 
 
 class CertificateRule(Rule):
@@ -97,10 +95,17 @@ class CertificateRule(Rule):
 
 
 class Renewal(Rule):
-    """When a re-evaluation may be filed, in days before expiry."""
+    """When a re-evaluation may be filed, in days before expiry, and how long its ruling may take."""
 
     earliest_days: int
     latest_days: int
+    decide_within_days: int
+
+
+class Upgrade(Rule):
+    """What an upgrade attempt does to the certificate held."""
+
+    keeps_better_certificate: bool
 
 
 class CouncilRules(Entry):
@@ -108,7 +113,6 @@ class CouncilRules(Entry):
 
     min_sheets: Limit
     max_spread: Limit
-    digits_shown: Limit
 
 
 class Eligibility(Rule):
@@ -228,6 +232,7 @@ class Regime(Rule):
     rating: Rating
     certificate: CertificateRule
     renewal: Renewal
+    upgrade: Upgrade
     council: CouncilRules
     eligibility: Eligibility
     rejections: tuple[Ground, ...]

@@ -5,7 +5,7 @@ A deadline once computed is stored in its fact, so a later data version never mo
 """
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,6 @@ LEGAL_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 def legal_date(at: datetime) -> date:
     """The date in Vietnam at an instant."""
     return at.astimezone(LEGAL_ZONE).date()
-
-
-def utc(at: datetime) -> datetime:
-    """The same instant in UTC."""
-    return at.astimezone(UTC)
 
 
 @cache

@@ -21,8 +21,8 @@ from domain.values import Actor, Moment, Paper, Source, Step, Value
 class Context:
     """What a decision may look at besides the product: the law, the actor, the day, the history.
 
-    ``effective_on`` is the date of the act in Vietnam; ``history`` is filled only for commands that
-    ask for it with ``needs_history``.
+    ``effective_on`` is the date of the act in Vietnam; ``expected_version`` the version the caller decided
+    on, or None; ``history`` is filled only for commands that ask for it with ``needs_history``.
     """
 
     law: LawBook
@@ -30,10 +30,7 @@ class Context:
     moment: Moment
     effective_on: date
     history: tuple[Told, ...] = ()
-
-    def deadline(self, name: str, product: Product, start: date) -> date:
-        """End of an office's term from ``start``, as the product's province keeps it."""
-        return self.law.practice.deadline(name, province_of(product)).end(start)
+    expected_version: int | None = None
 
 
 class Command(Value, ABC):
@@ -100,8 +97,8 @@ def not_before(day: date, ctx: Context) -> None:
             f"Ngày thực hiện {ctx.effective_on:%d/%m/%Y} sớm hơn việc trước đó ({day:%d/%m/%Y}).",
             f"The act is dated {ctx.effective_on.isoformat()}, before the one it builds on ({day.isoformat()}).",
             field="effective_on",
-            hint_vi="Kiểm tra lại ngày; nếu việc trước ghi sai ngày thì đính chính việc đó.",
-            hint_en="Check the date; if the earlier act is misdated, correct that one.",
+            hint_vi="Kiểm tra lại ngày thực hiện trên văn bản.",
+            hint_en="Check the date of the act on its paper.",
         )
 
 

@@ -4,18 +4,19 @@
 """
 
 import hashlib
+import json
 import unicodedata
 from uuid import UUID, uuid5
 
 from domain.law.areas import area_name, covers
 from domain.law.book import Competence, LawBook
-from domain.product.command import Command, Context, province_of
+from domain.product.command import Command, Context, not_before, province_of
 from domain.product.facts import ProductFact
-from domain.product.phases import CLOSED
-from domain.product.state import Product
+from domain.product.phases import CLOSED, Phase
+from domain.product.state import Product, Told, evolve
 from domain.product.steps import anywhere, idea, implementation, outreach, plan, promotion, rating, result
-from domain.refusals import Invalid, NotAllowed, OutsideArea
-from domain.values import ROLE_NAMES, Actor, Role
+from domain.refusals import Invalid, NotAllowed, OutsideArea, StaleVersion
+from domain.values import ROLE_NAMES, Actor, Role, Source
 
 COMMANDS: dict[str, type[Command]] = {
     command.name: command
@@ -29,7 +30,31 @@ EARLIEST_YEAR = 2018
 
 
 def decide(product: Product, command: Command, ctx: Context) -> list[ProductFact]:
-    """Check date and authority, then let the command decide. Raises Refusal."""
+    """Check authority, version and date, let the command decide, and check the order of days. Raises Refusal."""
+    authorise(product, command, ctx)
+    if ctx.expected_version is not None and ctx.expected_version != product.version:
+        raise StaleVersion(
+            f"Sản phẩm đã ở phiên bản {product.version}, bạn đang sửa phiên bản {ctx.expected_version}.",
+            f"The product is at version {product.version}; your If-Match names {ctx.expected_version}.",
+            field="If-Match",
+            hint_vi="Tải lại sản phẩm rồi thực hiện lại.",
+            hint_en="Read the product again, then decide again.",
+        )
+    _check_day(ctx)
+    facts = command.decide(product, ctx)
+    if facts and moves_on(product, facts[0], ctx):
+        # What closes a phase cannot be dated before the last act of that phase.
+        not_before(product.latest_act, ctx)
+    return facts
+
+
+def moves_on(product: Product, fact: ProductFact, ctx: Context) -> bool:
+    """Whether a fact ends the phase the product stands in."""
+    told = Told(product.version + 1, fact, ctx.effective_on, Source())
+    return product.phase is not Phase.NONE and evolve(product, told).phase is not product.phase
+
+
+def _check_day(ctx: Context) -> None:
     if ctx.effective_on > ctx.moment.today:
         raise Invalid(
             f"Ngày thực hiện {ctx.effective_on:%d/%m/%Y} ở tương lai.",
@@ -44,8 +69,6 @@ def decide(product: Product, command: Command, ctx: Context) -> list[ProductFact
             "The OCOP programme began in 2018.",
             field="effective_on",
         )
-    authorise(product, command, ctx)
-    return command.decide(product, ctx)
 
 
 def authorise(product: Product, command: Command, ctx: Context) -> None:
@@ -101,9 +124,13 @@ def open_claim(product: Product) -> bytes | None:
     """
     if product.producer is None or product.phase in CLOSED:
         return None
-    name = " ".join(unicodedata.normalize("NFKC", product.name).casefold().split())
-    key = f"{product.producer.registration.casefold()}|{name}|{product.cycle}"
-    return hashlib.sha256(key.encode()).digest()
+    key = [_plain(product.producer.registration), _plain(product.name), product.cycle]
+    return hashlib.sha256(json.dumps(key).encode()).digest()
+
+
+def _plain(text: str) -> str:
+    """One spelling of a text: compatibility forms, case and spaces made alike."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def product_id(command_id: UUID) -> UUID:

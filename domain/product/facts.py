@@ -1,8 +1,8 @@
 """The catalogue: everything that can happen to a product, in the order of the six steps.
 
 A fact is past tense and frozen. ``stored_name`` is written by hand and never changes; a change of
-shape raises ``fact_version`` and adds an upcast in ``upcasts.py``. The envelope around a fact
-(who, when recorded, effective date, paper, source) is in ``application/recorded.py``.
+shape raises ``fact_version`` and adds an upcast. The envelope around a fact, and the upcasts,
+(who, when recorded, effective date, paper, source) are in ``application/recorded.py``.
 ``correctable`` lists the fields a later correction may mend: never points, stars or regimes, since
 a decision is not corrected but taken again.
 """
@@ -36,7 +36,10 @@ EntityKind = Literal[
     "small-medium-enterprise",  # doanh nghiệp nhỏ và vừa
     "farm",  # trang trại
     "household",  # hộ sản xuất có đăng ký kinh doanh
-    "association",  # hội, chỉ cho du lịch
+    "association",  # hội; this and the next three for tourism only
+    "federation",  # liên hiệp hội
+    "operating-centre",  # trung tâm điều hành
+    "equivalent-body",  # tổ chức tương đương
     "large-enterprise",  # doanh nghiệp lớn: not in the list of Article 2, so refused
 ]
 DossierKind = Literal["first-time", "upgrade", "re-evaluation"]  # lần đầu, nâng hạng, đánh giá lại
@@ -428,15 +431,19 @@ class CommuneReportIssued(Fact):
 class ProposedToProvince(Fact):
     """The commune asked the province to evaluate (đề nghị cấp tỉnh đánh giá).
 
-    The proposal's own date decides the batch: ``batch_cut_off`` and ``batch_done`` are its dates.
+    The proposal's own date decides the batch; ``batch_done``: the batch is done before that day. A
+    re-evaluation has no batch ("renewal"), no cut-off and its own time limit.
     """
 
     stored_name = "product.proposed-to-province"
     step = Step.RATING
+    correctable = frozenset({"letter_number"})
     letter_number: Line
     batch: Line
-    batch_cut_off: date
+    batch_cut_off: date | None
     batch_done: date
+    regime: Line
+    rules_hash: Sha256
 
 
 class AcceptedForBatch(Fact):
@@ -456,6 +463,8 @@ class DossierRejected(Fact):
     ground: Line
     legal_basis: Line
     details: Paragraph
+    regime: Line
+    rules_hash: Sha256
 
 
 class AdvisoryReported(Fact):
@@ -510,6 +519,7 @@ class ScoringConcluded(Fact):
 
     stored_name = "product.scoring-concluded"
     step = Step.RATING
+    correctable = frozenset({"minutes_number"})
     minutes_number: Line
     round: Annotated[int, Field(ge=1, le=20)]
     totals: tuple[tuple[Line, Points], ...]
@@ -539,13 +549,15 @@ class ProductRecognised(Fact):
 
 
 class ProductNotRecognised(Fact):
-    """The result stayed below three stars: no decision, no certificate (không đủ điều kiện công nhận)."""
+    """No new decision, no certificate (không công nhận): below three stars, or an upgrade that failed."""
 
     stored_name = "product.not-recognised"
     step = Step.RATING
-    stars: Annotated[int, Field(ge=1, le=2)]
+    stars: Stars
     reasons: Paragraph
     legal_basis: Line
+    regime: Line
+    rules_hash: Sha256
 
 
 class ResultApproved(Fact):
@@ -557,6 +569,8 @@ class ResultApproved(Fact):
     signer: Line
     average: ExactPoints
     warnings: tuple[Gate, ...]
+    regime: Line
+    rules_hash: Sha256
 
 
 class ResultNotified(Fact):
@@ -635,7 +649,7 @@ class ContractSigned(Fact):
 
     stored_name = "product.contract-signed"
     step = Step.PROMOTION
-    correctable = frozenset({"number", "partner"})
+    correctable = frozenset({"number", "partner", "value"})
     number: Line
     partner: Line
     value: Dong | None = None
@@ -648,7 +662,7 @@ class RevenueReported(Fact):
     stored_name = "product.revenue-reported"
     step = Step.PROMOTION
     correctable = frozenset({"amount"})
-    period: Annotated[str, Field(pattern=r"^[0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
+    period: Annotated[str, Field(pattern=r"^20[0-9]{2}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
     channel: Channel
     amount: Dong
 

@@ -112,7 +112,7 @@ class _Desk:
             return [self._term(command, regime.deadlines["province_intake"])]
         # The law says "before": the batch's last day is the day before.
         due = dossier.batch_done - timedelta(days=1) if dossier.batch_done else None
-        batch = regime.batches[0]
+        batch: Rule = regime.renewal if dossier.kind == "re-evaluation" else regime.batches[0]
         if phase is Phase.IN_BATCH:
             return [self._task("report-advice", due, batch)]
         if phase is Phase.ADVISED:
@@ -122,8 +122,10 @@ class _Desk:
         return [self._task(self._decision(dossier), due, batch)]
 
     def _decision(self, dossier: Dossier) -> str:
-        rating, result = self.law.regimes[dossier.regime].rating, dossier.result
+        rating, result, held = self.law.regimes[dossier.regime].rating, dossier.result, self.product.certificate
         if result is None or result.stars < rating.certifiable_from_stars:
+            return "decline-recognition"
+        if dossier.kind == "upgrade" and held is not None and result.stars < held.stars:
             return "decline-recognition"
         return "approve-result" if Fraction(result.average) >= rating.pass_up_from else "recognise"
 

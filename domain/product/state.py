@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
 
+from pydantic_core import to_json
+
 from domain.product import facts as f
 from domain.product.phases import STEP_OF_PHASE, Phase
 from domain.values import Source, Step
@@ -20,6 +22,7 @@ class Evidence:
 
     kind: str
     number: str
+    issued_on: date
     expires_on: date | None
 
 
@@ -42,7 +45,6 @@ class Dossier:
     round: int = 1
     sheets: Mapping[str, int] = field(default_factory=dict)
     result: f.ScoringConcluded | None = None
-    concluded_on: date | None = None
     decided: bool = False
     notified: bool = False
 
@@ -63,19 +65,22 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as decisions see it. ``version`` counts its facts."""
+    """A product as decisions see it.
+
+    ``version`` counts its facts; ``since``: the day its phase began; ``latest_act``: the latest day of an
+    act of that phase; ``step``: the one it stands in, or stood in when it left the programme.
+    """
 
     version: int = 0
     phase: Phase = Phase.NONE
+    step: Step = Step.OUTREACH
     since: date = date.min
     latest_act: date = date.min
     name: str = ""
     commune: str = ""
-    origin: str = ""
     cycle: int = 0
     opened_on: date = date.min
     illustrative: bool = False
-    guided: bool = False
     producer: f.Producer | None = None
     group: str | None = None
     missing: tuple[str, ...] = ()
@@ -87,16 +92,6 @@ class Product:
     certificate: Certificate | None = None
     listings: frozenset[tuple[str, str]] = frozenset()
     revenue: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def step(self) -> Step:
-        """The step of the cycle it stands in."""
-        return STEP_OF_PHASE[self.phase]
-
-    @property
-    def expiries(self) -> list[date]:
-        """Expiry dates of its evidence."""
-        return [e.expires_on for e in self.evidence.values() if e.expires_on]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +106,15 @@ class Told:
 
 def evolve(p: Product, told: Told) -> Product:
     """The product after one more fact. A correction changes nothing here: see ``fold``."""
-    changed = _apply(p, told)
+    changed, on = _apply(p, told), told.effective_on
+    moved = changed.phase is not p.phase
+    latest = on if moved else max(p.latest_act, on) if told.fact.step is p.step else p.latest_act
     return replace(
         changed,
         version=told.version,
-        latest_act=max(p.latest_act, told.effective_on),
-        since=told.effective_on if changed.phase is not p.phase else p.since,
+        step=p.step if changed.phase is Phase.WITHDRAWN else STEP_OF_PHASE[changed.phase],
+        since=on if moved else p.since,
+        latest_act=latest,
         illustrative=p.illustrative or told.source.kind == "illustrative",
     )
 
@@ -139,7 +137,7 @@ def fold(history: Iterable[Told]) -> Product:
 def corrected(fact: f.ProductFact, now: Mapping[str, object]) -> f.ProductFact:
     """The fact with its mended fields, validated as a whole; raises pydantic.ValidationError."""
     data = fact.model_dump(mode="json") | dict(now)
-    return type(fact).model_validate(data, strict=False)
+    return type(fact).model_validate_json(to_json(data))
 
 
 def _dossier(p: Product, **changes: object) -> Product:
@@ -158,12 +156,11 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
                 phase=Phase.IDENTIFIED,
                 name=fact.name,
                 commune=fact.commune,
-                origin=fact.origin,
                 cycle=fact.cycle,
                 opened_on=on,
             )
         case f.GuidanceGiven():
-            return replace(p, guided=True)
+            return p
         case f.IdeaFormHandedOver():
             return replace(p, phase=Phase.FORM_HANDED_OVER)
         # Step 2
@@ -183,9 +180,9 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.IdeaAccepted():
             return replace(p, phase=Phase.IDEA_ACCEPTED)
         case f.IdeaRejected():
-            return replace(p, phase=Phase.IDEA_REJECTED)
+            return replace(p, phase=Phase.IDEA_REJECTED, missing=())
         case f.IdeaWithdrawn() | f.JourneyWithdrawn():
-            return replace(p, phase=Phase.WITHDRAWN)
+            return replace(p, phase=Phase.WITHDRAWN, missing=())
         # Step 3
         case f.PlanSubmitted():
             return replace(
@@ -205,7 +202,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.MilestoneReached():
             return replace(p, reached=p.reached | {fact.code})
         case f.EvidenceObtained():
-            paper = Evidence(fact.kind, fact.number, fact.expires_on)
+            paper = Evidence(fact.kind, fact.number, fact.issued_on, fact.expires_on)
             return replace(p, evidence={**p.evidence, fact.sha256: paper})
         case f.CommitmentMade():
             return replace(p, commitments=p.commitments | {fact.about})
@@ -214,7 +211,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.ImplementationCompleted():
             return replace(p, phase=Phase.IMPLEMENTED)
         case f.PlanAbandoned():
-            return replace(p, phase=Phase.PLAN_ABANDONED)
+            return replace(p, phase=Phase.PLAN_ABANDONED, missing=())
         # Step 5
         case f.DossierFiled():
             dossier = Dossier(
@@ -241,7 +238,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.AcceptedForBatch():
             return replace(_dossier(p, batch=fact.batch), phase=Phase.IN_BATCH)
         case f.DossierRejected():
-            return replace(_dossier(p, decided=True), phase=_back(p, Phase.DOSSIER_REJECTED))
+            return replace(_dossier(p, decided=True), phase=_back(p, Phase.DOSSIER_REJECTED), missing=())
         case f.AdvisoryReported():
             return replace(_dossier(p, findings=fact.findings), phase=Phase.ADVISED)
         case f.ScoreSheetSubmitted():
@@ -250,7 +247,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.RescoringOrdered():
             return _dossier(p, round=fact.round, sheets={})
         case f.ScoringConcluded():
-            return replace(_dossier(p, result=fact, concluded_on=on), phase=Phase.CONCLUDED)
+            return replace(_dossier(p, result=fact), phase=Phase.CONCLUDED)
         case f.ProductRecognised():
             certificate = Certificate(fact.certificate_number, fact.stars, fact.issued_on, fact.valid_to)
             return replace(_dossier(p, decided=True), phase=Phase.RECOGNISED, certificate=certificate)
@@ -261,7 +258,9 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.ResultNotified():
             return _dossier(p, notified=True)
         case f.DossierWithdrawn():
-            return replace(p, phase=_back(p, Phase.DOSSIER_WITHDRAWN))
+            return replace(
+                _dossier(p, decided=True, notified=True), phase=_back(p, Phase.DOSSIER_WITHDRAWN), missing=()
+            )
         # Step 6
         case f.EcommerceListed():
             return replace(p, listings=p.listings | {(fact.platform, fact.listing)})

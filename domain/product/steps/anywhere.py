@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, ValidationError
 
-from domain.product.command import Command, Context, expect
-from domain.product.facts import FactCorrected, JourneyWithdrawn, ProductFact
+from domain.product.command import Command, Context, expect, not_before
+from domain.product.facts import EvidenceObtained, FactCorrected, JourneyWithdrawn, ProductFact
 from domain.product.phases import Phase
 from domain.product.state import Product, corrected
-from domain.product.steps.idea import Reasons
+from domain.product.steps.implementation import check_validity
 from domain.refusals import Invalid
-from domain.values import Line
+from domain.values import Line, Reasons
 
 
 class WithdrawJourney(Command):
@@ -68,7 +68,10 @@ class CorrectFact(Command):
                 f"There is no fact {self.version} to correct.",
                 field="version",
             )
+        not_before(told.effective_on, ctx)
         allowed = type(told.fact).correctable
+        if product.certificate is not None:
+            allowed -= {"name", "product_name"}  # the name that was certified is not for a correction to change
         for name in self.now:
             if name not in allowed:
                 raise Invalid(
@@ -87,7 +90,7 @@ class CorrectFact(Command):
         if was == self.now:
             return []
         try:
-            corrected(told.fact, {**current, **self.now})
+            mended = corrected(told.fact, {**current, **self.now})
         except ValidationError as error:
             where = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise Invalid(
@@ -95,12 +98,15 @@ class CorrectFact(Command):
                 f"The new value of “{where}” is not valid.",
                 field=f"now.{where}",
             ) from error
+        if isinstance(mended, EvidenceObtained):
+            check_validity(mended.issued_on, mended.expires_on, told.effective_on)
+        stored = mended.model_dump(mode="json")
         return [
             FactCorrected(
                 corrected_version=self.version,
                 corrected_name=told.fact.stored_name,
                 was=was,
-                now=self.now,
+                now={name: stored[name] for name in self.now},
                 reason=self.reason,
                 authority=self.authority,
             )

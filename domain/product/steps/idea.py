@@ -24,9 +24,7 @@ from domain.product.facts import (
 from domain.product.phases import Phase
 from domain.product.state import Product
 from domain.refusals import Invalid
-from domain.values import Count, Line, Paragraph, Percent, Step
-
-Reasons = Annotated[Line, Field(max_length=8_000)]
+from domain.values import Count, Line, Paragraph, Percent, Reasons, Step
 
 
 class SubmitIdea(Command):

@@ -22,9 +22,8 @@ from domain.product.facts import (
 )
 from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.product.steps.idea import Reasons
 from domain.refusals import Invalid
-from domain.values import Dong, Line, Paragraph, Sha256, Step
+from domain.values import Dong, Line, Paragraph, Reasons, Sha256, Step
 
 
 class ReachMilestone(Command):
@@ -72,16 +71,7 @@ class RecordEvidence(Command):
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Refuses expired or post-dated documents; the same file twice changes nothing."""
         expect_open(product, ctx, from_phase=Phase.IDEA_ACCEPTED)
-        if self.issued_on > ctx.effective_on:
-            raise Invalid("Ngày cấp ở sau ngày ghi nhận.", "Issued after the day it is recorded.", field="issued_on")
-        if self.expires_on is not None and self.expires_on < max(self.issued_on, ctx.effective_on):
-            raise Invalid(
-                f"Tài liệu đã hết hạn ngày {self.expires_on:%d/%m/%Y}.",
-                f"The document expired on {self.expires_on.isoformat()}.",
-                field="expires_on",
-                hint_vi="Nộp tài liệu còn hiệu lực.",
-                hint_en="Bring a document that is still valid.",
-            )
+        check_validity(self.issued_on, self.expires_on, ctx.effective_on)
         known = product.evidence.get(self.sha256)
         if known is not None:
             if (known.kind, known.number) == (self.kind, self.number):
@@ -93,6 +83,20 @@ class RecordEvidence(Command):
             )
         fields = {name: getattr(self, name) for name in EvidenceObtained.model_fields}
         return [EvidenceObtained(**fields)]
+
+
+def check_validity(issued_on: date, expires_on: date | None, day: date) -> None:
+    """Refuse a document that is issued after, or expired before, the day it is recorded."""
+    if issued_on > day:
+        raise Invalid("Ngày cấp ở sau ngày ghi nhận.", "Issued after the day it is recorded.", field="issued_on")
+    if expires_on is not None and expires_on < max(issued_on, day):
+        raise Invalid(
+            f"Tài liệu đã hết hạn ngày {expires_on:%d/%m/%Y}.",
+            f"The document expired on {expires_on.isoformat()}.",
+            field="expires_on",
+            hint_vi="Nộp tài liệu còn hiệu lực.",
+            hint_en="Bring a document that is still valid.",
+        )
 
 
 class MakeCommitment(Command):

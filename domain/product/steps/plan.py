@@ -19,9 +19,8 @@ from domain.product.facts import (
 )
 from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.product.steps.idea import Reasons
 from domain.refusals import Invalid
-from domain.values import Count, Dong, Line, Paragraph, Step
+from domain.values import Count, Dong, Line, Paragraph, Reasons, Step
 
 Milestones = Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=60)]
 

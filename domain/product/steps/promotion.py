@@ -4,11 +4,12 @@ Sources: 3262/KH-UBND Phú Thọ 2019 and 950/QĐ-BCT. Revenue per product and y
 of the ministry's sector database (5277/QĐ-BNNMT).
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
+from domain.law.calendar import add_months
 from domain.product.command import Command, Context, not_before, province_of
 from domain.product.facts import (
     Channel,
@@ -22,9 +23,8 @@ from domain.product.facts import (
     RevenueReported,
 )
 from domain.product.state import Product
-from domain.product.steps.idea import Reasons
 from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
-from domain.values import Count, Dong, Line, Step
+from domain.values import Count, Dong, Line, Reasons, Step
 
 
 def expect_certified(product: Product, ctx: Context) -> None:
@@ -172,19 +172,32 @@ class ReportRevenue(Command):
     vi = "Báo cáo doanh thu"
     en = "Report revenue"
 
-    period: Annotated[str, Field(pattern=r"^[0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
+    period: Annotated[str, Field(pattern=r"^20[0-9]{2}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
     channel: Channel
     amount: Dong
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Each period and channel once, and not before the period begins."""
-        expect_certified(product, ctx)
-        if _period_start(self.period) > ctx.effective_on:
+        """No day twice in a channel, not before the period begins, and some of it under the certificate.
+
+        The report may come after the certificate has run out: the duty does not end with the star.
+        """
+        begin, end = _days_of(self.period)
+        certificate = product.certificate
+        if certificate is None or ctx.effective_on < certificate.issued_on:
+            expect_certified(product, ctx)
+        elif end < certificate.issued_on or begin > certificate.valid_to:
+            raise AgainstTheLaw(
+                "Giấy chứng nhận không có hiệu lực trong kỳ báo cáo.",
+                "The certificate was not valid at any time of the period.",
+                field="period",
+            )
+        if begin > ctx.effective_on:
             raise Invalid("Kỳ báo cáo chưa bắt đầu.", "The period has not begun.", field="period")
-        if (self.period, self.channel) in product.revenue:
+        taken = [p for p, channel in product.revenue if channel == self.channel and _overlap(p, self.period)]
+        if taken:
             raise WrongOrder(
-                f"Doanh thu kỳ {self.period}, kênh {self.channel} đã được báo cáo.",
-                f"Revenue of {self.period} through {self.channel} is already reported.",
+                f"Doanh thu kênh {self.channel} của kỳ {taken[0]} đã được báo cáo.",
+                f"Revenue of {taken[0]} through {self.channel} is already reported.",
                 field="period",
                 hint_vi="Nếu số liệu sai thì đính chính.",
                 hint_en="If the amount is wrong, correct that fact.",
@@ -192,10 +205,21 @@ class ReportRevenue(Command):
         return [RevenueReported(period=self.period, channel=self.channel, amount=self.amount)]
 
 
-def _period_start(period: str) -> date:
+def _days_of(period: str) -> tuple[date, date]:
+    """First and last day of "2026", "2026-Q3" or "2026-09"."""
     year, _, part = period.partition("-")
-    month = 1 if not part else (int(part[1]) - 1) * 3 + 1 if part[0] == "Q" else int(part)
-    return date(max(int(year), 1), month, 1)
+    if not part:
+        months = (1, 12)
+    elif part[0] == "Q":
+        months = (int(part[1]) * 3 - 2, int(part[1]) * 3)
+    else:
+        months = (int(part), int(part))
+    return date(int(year), months[0], 1), add_months(date(int(year), months[1], 1), 1) - timedelta(days=1)
+
+
+def _overlap(one: str, other: str) -> bool:
+    (begin, end), (start, stop) = _days_of(one), _days_of(other)
+    return begin <= stop and start <= end
 
 
 COMMANDS: tuple[type[Command], ...] = (

@@ -31,9 +31,8 @@ from domain.product.facts import (
 )
 from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.product.steps.idea import Reasons
 from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
-from domain.values import Line, Points, Sha256, Step
+from domain.values import Line, Points, Reasons, Sha256, Step
 
 Evidence = Annotated[tuple[Sha256, ...], Field(max_length=300)]
 
@@ -77,14 +76,16 @@ class FileDossier(Command):
         ]
 
     def _check_kind(self, product: Product, ctx: Context) -> None:
+        certificate, day = product.certificate, ctx.effective_on
         if self.kind == "first-time":
             ready = [Phase.IMPLEMENTED, Phase.DOSSIER_WITHDRAWN, Phase.DOSSIER_REJECTED, Phase.NOT_RECOGNISED]
             if not ctx.law.practice.setting("dossier_needs_implementation", province_of(product)):
                 ready += [Phase.IDEA_ACCEPTED, Phase.IMPLEMENTING]
+            if certificate is not None and not certificate.valid_on(day):
+                ready.append(Phase.RECOGNISED)  # the star has run out: the product starts again
             expect(product, ctx, *ready)
             return
         expect(product, ctx, Phase.RECOGNISED)
-        certificate, day = product.certificate, ctx.effective_on
         if certificate is None or not certificate.valid_on(day):
             raise AgainstTheLaw(
                 "Sản phẩm không có giấy chứng nhận còn hiệu lực vào ngày nộp.",
@@ -133,6 +134,12 @@ def check_evidence(evidence: tuple[str, ...], product: Product, ctx: Context) ->
                 field="evidence",
                 hint_vi="Ghi nhận tài liệu minh chứng trước.",
                 hint_en="Record the evidence document first.",
+            )
+        if paper.issued_on > ctx.effective_on:
+            raise Invalid(
+                f"Tài liệu số {paper.number} cấp ngày {paper.issued_on:%d/%m/%Y}, sau ngày nộp.",
+                f"Document {paper.number} was issued on {paper.issued_on.isoformat()}, after this act.",
+                field="evidence",
             )
         if paper.expires_on is not None and paper.expires_on < ctx.effective_on:
             raise Invalid(
@@ -299,13 +306,30 @@ class ProposeToProvince(Command):
     letter_number: Line
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """The law says *before* the cut-off: a proposal on that very day waits for the next batch."""
+        """The law says *before* the cut-off: a proposal on that very day waits for the next batch.
+
+        A re-evaluation has its own time limit instead (45 days, article 7.6).
+        """
         expect(product, ctx, Phase.REPORTED)
         regime, _ = rules_of(product, ctx)
-        batch, cut_off, done = regime.batch_for(ctx.effective_on)
+        dossier = current_dossier(product)
+        batch, cut_off, done = self._batch(dossier.kind, regime, ctx.effective_on)
         return [
-            ProposedToProvince(letter_number=self.letter_number, batch=batch, batch_cut_off=cut_off, batch_done=done)
+            ProposedToProvince(
+                letter_number=self.letter_number,
+                batch=batch,
+                batch_cut_off=cut_off,
+                batch_done=done,
+                regime=regime.id,
+                rules_hash=ctx.law.rules_hash(regime.id, dossier.sheet),
+            )
         ]
+
+    @staticmethod
+    def _batch(kind: DossierKind, regime: Regime, day: date) -> tuple[str, date | None, date]:
+        if kind == "re-evaluation":  # its own clock: at most so many days, so done before the day after
+            return "renewal", None, day + timedelta(days=regime.renewal.decide_within_days + 1)
+        return regime.batch_for(day)
 
 
 class AcceptForBatch(Command):
@@ -351,6 +375,12 @@ class RejectDossier(Command):
         """Grounds: the regime's, the sheet's, or "disqualifier:CODE" for a criterion that stops it."""
         expect(product, ctx, Phase.PROPOSED, Phase.IN_BATCH, Phase.ADVISED)
         regime, sheet = rules_of(product, ctx)
+        if current_dossier(product).sheets and not self.ground.startswith("disqualifier:"):
+            raise WrongOrder(
+                "Hội đồng đã chấm điểm: chỉ còn loại theo điều kiện của tiêu chí.",
+                "The council has begun to score: only a disqualifying criterion still rejects the dossier.",
+                field="ground",
+            )
         grounds = {g.code: g.legal_basis or sheet.legal_basis for g in regime.rejections + sheet.dossier_rejections}
         for code, criterion in sheet.leaves.items():
             if criterion.disqualifier_vi:
@@ -363,7 +393,15 @@ class RejectDossier(Command):
                 hint_vi=f"Căn cứ: {', '.join(grounds)}.",
                 hint_en=f"Grounds: {', '.join(grounds)}.",
             )
-        return [DossierRejected(ground=self.ground, legal_basis=grounds[self.ground], details=self.details)]
+        return [
+            DossierRejected(
+                ground=self.ground,
+                legal_basis=grounds[self.ground],
+                details=self.details,
+                regime=regime.id,
+                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
+            )
+        ]
 
 
 class WithdrawDossier(Command):

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.law.book import Regime, Rule
 from domain.law.calendar import add_months
 from domain.law.scoring import exact, outcome, points_of, total_of
 from domain.product.command import Command, Context, current_dossier, expect, not_before, rules_of
@@ -27,9 +28,8 @@ from domain.product.facts import (
 )
 from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.product.steps.idea import Reasons
-from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
-from domain.values import Line, Paragraph, Step
+from domain.refusals import AgainstCouncilRules, AgainstTheLaw, Invalid, WrongOrder
+from domain.values import Line, Paragraph, Reasons, Step
 
 Choices = Annotated[tuple[Choice, ...], Field(max_length=100)]
 
@@ -104,6 +104,11 @@ def spread_of(totals: list[int]) -> int:
     return max(totals) - min(totals) if len(totals) > 1 else 0
 
 
+def said(rule: Rule) -> str:
+    """Where a rule of procedure comes from, so that nobody takes an office's setting for law."""
+    return f"{rule.legal_basis}; {rule.mark}"
+
+
 class OrderRescoring(Command):
     """Discuss and score again because totals lie too far apart (thảo luận, chấm lại)."""
 
@@ -147,15 +152,15 @@ class ConcludeScoring(Command):
         totals = tuple(sorted(dossier.sheets.items()))
         rules = regime.council
         if len(totals) < rules.min_sheets.value:
-            raise AgainstTheLaw(
-                f"Mới có {len(totals)} phiếu, cần ít nhất {rules.min_sheets.value} ({rules.min_sheets.legal_basis}).",
-                f"{len(totals)} sheets are in, at least {rules.min_sheets.value} are needed.",
+            raise AgainstCouncilRules(
+                f"Mới có {len(totals)} phiếu, cần ít nhất {rules.min_sheets.value} ({said(rules.min_sheets)}).",
+                f"{len(totals)} sheets are in, {rules.min_sheets.value} are needed ({said(rules.min_sheets)}).",
             )
         spread = spread_of([total for _, total in totals])
         if spread > rules.max_spread.value:
-            raise AgainstTheLaw(
-                f"Điểm chênh lệch {spread}, vượt {rules.max_spread.value} điểm ({rules.max_spread.legal_basis}).",
-                f"Totals differ by {spread}, more than {rules.max_spread.value} points.",
+            raise AgainstCouncilRules(
+                f"Điểm chênh lệch {spread}, vượt {rules.max_spread.value} điểm ({said(rules.max_spread)}).",
+                f"Totals differ by {spread}, more than {rules.max_spread.value} points ({said(rules.max_spread)}).",
                 hint_vi="Hội đồng thảo luận và chấm lại.",
                 hint_en="The council discusses and scores again (order-rescoring).",
             )
@@ -174,7 +179,7 @@ class ConcludeScoring(Command):
                 stars=found.stars,
                 regime=regime.id,
                 sheet=sheet.id,
-                rules_hash=dossier.rules_hash,
+                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
             )
         ]
 
@@ -184,6 +189,13 @@ def _result(product: Product) -> ScoringConcluded:
     if result is None:
         raise WrongOrder("Hội đồng chưa kết luận.", "The council has not concluded.")
     return result
+
+
+def _keeps_better(product: Product, regime: Regime, stars: int) -> bool:
+    """Whether an upgrade attempt ended below the star the product holds (inferred: the old one stays)."""
+    held = product.certificate
+    is_upgrade = current_dossier(product).kind == "upgrade"
+    return regime.upgrade.keeps_better_certificate and is_upgrade and held is not None and stars < held.stars
 
 
 class Recognise(Command):
@@ -201,7 +213,7 @@ class Recognise(Command):
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Stars are the council's; results from the pass-up threshold on go to the ministry instead."""
         expect(product, ctx, Phase.CONCLUDED)
-        regime, _ = rules_of(product, ctx)
+        regime, sheet = rules_of(product, ctx)
         result, rating = _result(product), regime.rating
         if Fraction(result.average) >= rating.pass_up_from:
             raise AgainstTheLaw(
@@ -209,6 +221,13 @@ class Recognise(Command):
                 f"From {rating.pass_up_from} points the result is approved and sent up ({rating.legal_basis}).",
                 hint_vi="Dùng lệnh approve-result.",
                 hint_en="Use approve-result.",
+            )
+        if _keeps_better(product, regime, result.stars):
+            raise AgainstTheLaw(
+                f"Nâng hạng chỉ đạt {result.stars} sao: giấy chứng nhận hiện có giữ nguyên ({said(regime.upgrade)}).",
+                f"The upgrade reached {result.stars} stars: the certificate held stays ({said(regime.upgrade)}).",
+                hint_vi="Dùng lệnh decline-recognition.",
+                hint_en="Use decline-recognition.",
             )
         if result.stars < rating.certifiable_from_stars:
             raise AgainstTheLaw(
@@ -226,13 +245,13 @@ class Recognise(Command):
                 issued_on=ctx.effective_on,
                 valid_to=add_months(ctx.effective_on, regime.certificate.months),
                 regime=regime.id,
-                rules_hash=result.rules_hash,
+                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
             )
         ]
 
 
 class DeclineRecognition(Command):
-    """Close the case without a certificate: the result is below three stars (không công nhận)."""
+    """Close the case without a new certificate: below three stars, or an upgrade that failed (không công nhận)."""
 
     name = "decline-recognition"
     step = Step.RATING
@@ -244,14 +263,23 @@ class DeclineRecognition(Command):
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only for results that cannot be certified."""
         expect(product, ctx, Phase.CONCLUDED)
-        regime, _ = rules_of(product, ctx)
+        regime, sheet = rules_of(product, ctx)
         result, rating = _result(product), regime.rating
-        if result.stars >= rating.certifiable_from_stars:
+        below = result.stars < rating.certifiable_from_stars
+        if not below and not _keeps_better(product, regime, result.stars):
             raise AgainstTheLaw(
                 f"Kết quả {result.stars} sao đủ điều kiện công nhận ({rating.legal_basis}).",
                 f"A result of {result.stars} stars is to be recognised ({rating.legal_basis}).",
             )
-        return [ProductNotRecognised(stars=result.stars, reasons=self.reasons, legal_basis=rating.legal_basis)]
+        return [
+            ProductNotRecognised(
+                stars=result.stars,
+                reasons=self.reasons,
+                legal_basis=rating.legal_basis if below else regime.upgrade.legal_basis,
+                regime=regime.id,
+                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
+            )
+        ]
 
 
 class ApproveResult(Command):
@@ -268,7 +296,7 @@ class ApproveResult(Command):
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """A missed gate at this level is a warning: the centre judges (inferred)."""
         expect(product, ctx, Phase.CONCLUDED)
-        regime, _ = rules_of(product, ctx)
+        regime, sheet = rules_of(product, ctx)
         result, rating = _result(product), regime.rating
         if Fraction(result.average) < rating.pass_up_from or result.stars < rating.certifiable_from_stars:
             raise AgainstTheLaw(
@@ -281,6 +309,8 @@ class ApproveResult(Command):
                 signer=self.signer,
                 average=result.average,
                 warnings=result.missed,
+                regime=regime.id,
+                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
             )
         ]
 
