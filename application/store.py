@@ -217,7 +217,7 @@ class Journal(Application[UUID]):
     def page(self, after: int, limit: int, up_to: int = LATEST) -> list[Recorded]:
         """The next facts in order, after a position and not beyond another."""
         with self._connection() as connection:
-            rows = connection.execute(SELECT_PAGE, (after, up_to, limit), prepare=True).fetchall()
+            rows = connection.execute(SELECT_PAGE, (after, up_to, limit), prepare=True, binary=True).fetchall()
         return [_recorded(row) for row in rows]
 
     def head(self) -> int:

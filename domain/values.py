@@ -7,7 +7,8 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 # Control characters (NUL above all) cannot live in PostgreSQL text and have no business on a form; marks
 # that are invisible or turn the writing direction make one text look like another. Line feed and tab are
@@ -66,6 +67,20 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 CommuneCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
 """Commune code (mã xã, phường, đặc khu), five digits, Decision 19/2025/QĐ-TTg."""
+
+
+def _written_out(day: object) -> object:
+    if not isinstance(day, str):
+        return day
+    try:
+        return date.fromisoformat(day if _DAY.fullmatch(day) else "")
+    except ValueError:
+        raise PydanticCustomError("date_parsing", "Input should be a date written YYYY-MM-DD") from None
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Day = Annotated[date, BeforeValidator(_written_out)]
+"""A calendar day, written YYYY-MM-DD and in no other way."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Dong = Annotated[int, Field(ge=0, le=10**15)]
@@ -157,7 +172,7 @@ class Paper(Value):
     """The paper behind an act (văn bản căn cứ): number, date, signer, article."""
 
     number: Line
-    signed_on: date | None = None
+    signed_on: Day | None = None
     signer: Line | None = None
     article: Line | None = None
 

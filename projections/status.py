@@ -154,9 +154,12 @@ class BadCursor(ValueError):
 def _read_cursor(cursor: str) -> tuple[str, UUID]:
     try:
         name, _, key = base64.urlsafe_b64decode(cursor.encode()).decode().rpartition("\x1f")
-        return name, UUID(key)
+        product_id = UUID(key)
     except ValueError as error:
         raise BadCursor(cursor) from error
+    if "\x00" in name:
+        raise BadCursor(cursor)
+    return name, product_id
 
 
 async def find_products(

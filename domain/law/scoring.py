@@ -13,8 +13,11 @@ from domain.product.facts import Choice, Gate
 from domain.refusals import Invalid
 
 
-def points_of(sheet: Sheet, choices: Iterable[Choice]) -> dict[str, int]:
-    """Points by criterion code; refuses unknown codes, doubles and options that do not exist."""
+def points_of(sheet: Sheet, choices: Iterable[Choice], field: str = "choices") -> dict[str, int]:
+    """Points by criterion code; refuses unknown codes, doubles and options that do not exist.
+
+    ``field``: the command's field that a refusal names.
+    """
     found: dict[str, int] = {}
     for choice in choices:
         criterion = sheet.leaves.get(choice.code)
@@ -22,27 +25,27 @@ def points_of(sheet: Sheet, choices: Iterable[Choice]) -> dict[str, int]:
             raise Invalid(
                 f"Tiêu chí {choice.code} không có trong phiếu {sheet.id}.",
                 f"Sheet {sheet.id} has no criterion {choice.code}.",
-                field="choices",
+                field=field,
             )
         if choice.code in found:
             raise Invalid(
                 f"Tiêu chí {choice.code} được chọn hai lần.",
                 f"Criterion {choice.code} is answered twice.",
-                field="choices",
+                field=field,
             )
         if choice.option is None:
             if any(o.points == 0 for o in criterion.options):
                 raise Invalid(
                     f"Tiêu chí {choice.code} có mức 0 điểm: hãy chọn mức đó.",
                     f"Criterion {choice.code} has an option of 0 points: choose it.",
-                    field="choices",
+                    field=field,
                 )
             found[choice.code] = 0
         elif choice.option >= len(criterion.options):
             raise Invalid(
                 f"Tiêu chí {choice.code} không có mức {choice.option}.",
                 f"Criterion {choice.code} has no option {choice.option}.",
-                field="choices",
+                field=field,
             )
         else:
             found[choice.code] = criterion.options[choice.option].points

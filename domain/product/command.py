@@ -14,7 +14,7 @@ from domain.product.facts import ProductFact
 from domain.product.phases import CLOSED, PHASE_NAMES, Phase
 from domain.product.state import Dossier, Product, Told
 from domain.refusals import WrongOrder
-from domain.values import Actor, Moment, Paper, Source, Step, Value
+from domain.values import Actor, Day, Moment, Paper, Source, Step, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Command(Value, ABC):
     en: ClassVar[str]
     needs_history: ClassVar[bool] = False
 
-    effective_on: date | None = None
+    effective_on: Day | None = None
     paper: Paper | None = None
     source: Source = Source()
 

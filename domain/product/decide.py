@@ -8,7 +8,7 @@ import json
 import unicodedata
 from uuid import UUID, uuid5
 
-from domain.law.areas import area_name, covers
+from domain.law.areas import area_name, commune, covers
 from domain.law.book import Competence, LawBook
 from domain.product.command import Command, Context, not_before, province_of
 from domain.product.facts import ProductFact
@@ -83,6 +83,14 @@ def authorise(product: Product, command: Command, ctx: Context) -> None:
             f"The role “{ROLE_NAMES[actor.role][1]}” may not do this.",
             hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in roles) or 'không ai'}.",
             hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in roles) or 'nobody'}.",
+        )
+    if where and not product.commune and commune(where) is None:
+        raise Invalid(
+            f"Không có xã, phường, đặc khu nào mang mã {where}.",
+            f"No commune has the code {where}.",
+            field="commune",
+            hint_vi="Dùng mã 5 chữ số theo Quyết định 19/2025/QĐ-TTg.",
+            hint_en="Use the five-digit code of Decision 19/2025/QĐ-TTg.",
         )
     if where and not covers(actor.area, where):
         raise OutsideArea(

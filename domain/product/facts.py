@@ -7,7 +7,6 @@ shape raises ``fact_version`` and adds an upcast. The envelope around a fact, an
 a decision is not corrected but taken again.
 """
 
-from datetime import date
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, JsonValue
@@ -15,6 +14,7 @@ from pydantic import Field, JsonValue
 from domain.values import (
     CommuneCode,
     Count,
+    Day,
     Dong,
     ExactPoints,
     Line,
@@ -66,7 +66,7 @@ class Milestone(Value):
 
     code: Annotated[Line, Field(max_length=30)]
     title: Line
-    due: date
+    due: Day
 
 
 class LocalMatter(Value):
@@ -296,8 +296,8 @@ class EvidenceObtained(Fact):
     kind: EvidenceKind
     number: Line
     issuer: Line
-    issued_on: date
-    expires_on: date | None = None
+    issued_on: Day
+    expires_on: Day | None = None
     sha256: Sha256
 
 
@@ -379,7 +379,7 @@ class DossierFiled(Fact):
     evidence: tuple[Sha256, ...]
     regime: Line
     rules_hash: Sha256
-    report_due: date
+    report_due: Day
 
 
 class DossierRegistered(Fact):
@@ -400,7 +400,7 @@ class SupplementRequested(Fact):
     step = Step.RATING
     level: Level
     items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
-    due: date | None = None
+    due: Day | None = None
 
 
 class SupplementGiven(Fact):
@@ -410,7 +410,7 @@ class SupplementGiven(Fact):
     step = Step.RATING
     answer: Paragraph
     evidence: tuple[Sha256, ...] = ()
-    report_due: date | None = None
+    report_due: Day | None = None
 
 
 class CommuneReportIssued(Fact):
@@ -440,8 +440,8 @@ class ProposedToProvince(Fact):
     correctable = frozenset({"letter_number"})
     letter_number: Line
     batch: Line
-    batch_cut_off: date | None
-    batch_done: date
+    batch_cut_off: Day | None
+    batch_done: Day
     regime: Line
     rules_hash: Sha256
 
@@ -485,7 +485,7 @@ class ScoreSheetSubmitted(Fact):
     stored_name = "product.score-sheet-submitted"
     step = Step.RATING
     member: Line
-    round: Annotated[int, Field(ge=1, le=20)]
+    round: Annotated[int, Field(ge=1)]
     choices: tuple[Choice, ...]
     total: Points
     comment: Paragraph = ""
@@ -497,7 +497,7 @@ class RescoringOrdered(Fact):
     stored_name = "product.rescoring-ordered"
     step = Step.RATING
     discussion: Paragraph
-    round: Annotated[int, Field(ge=2, le=20)]
+    round: Annotated[int, Field(ge=2)]
     spread: Points
 
 
@@ -521,7 +521,7 @@ class ScoringConcluded(Fact):
     step = Step.RATING
     correctable = frozenset({"minutes_number"})
     minutes_number: Line
-    round: Annotated[int, Field(ge=1, le=20)]
+    round: Annotated[int, Field(ge=1)]
     totals: tuple[tuple[Line, Points], ...]
     agreed: tuple[Choice, ...]
     average: ExactPoints
@@ -542,8 +542,8 @@ class ProductRecognised(Fact):
     decision_number: Line
     signer: Line
     certificate_number: Line
-    issued_on: date
-    valid_to: date
+    issued_on: Day
+    valid_to: Day
     regime: Line
     rules_hash: Sha256
 
@@ -653,7 +653,7 @@ class ContractSigned(Fact):
     number: Line
     partner: Line
     value: Dong | None = None
-    runs_to: date | None = None
+    runs_to: Day | None = None
 
 
 class RevenueReported(Fact):

@@ -23,7 +23,7 @@ from domain.product.facts import (
 from domain.product.phases import Phase
 from domain.product.state import Product
 from domain.refusals import Invalid
-from domain.values import Dong, Line, Paragraph, Reasons, Sha256, Step
+from domain.values import Day, Dong, Line, Paragraph, Reasons, Sha256, Step
 
 
 class ReachMilestone(Command):
@@ -64,8 +64,8 @@ class RecordEvidence(Command):
     kind: EvidenceKind
     number: Line
     issuer: Line
-    issued_on: date
-    expires_on: date | None = None
+    issued_on: Day
+    expires_on: Day | None = None
     sha256: Sha256
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.law.areas import commune
 from domain.product.command import Command, Context, expect, expect_open
 from domain.product.facts import GuidanceGiven, IdeaFormHandedOver, ProductFact, ProductIdentified
 from domain.product.phases import Phase
@@ -32,16 +31,8 @@ class IdentifyProduct(Command):
     note: Paragraph = ""
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Refuses unknown communes and cycles beyond next year."""
+        """Refuses cycles beyond next year; an unknown commune is refused with the caller's authority."""
         expect(product, ctx, Phase.NONE)
-        if commune(self.commune) is None:
-            raise Invalid(
-                f"Không có xã, phường, đặc khu nào mang mã {self.commune}.",
-                f"No commune has the code {self.commune}.",
-                field="commune",
-                hint_vi="Dùng mã 5 chữ số theo Quyết định 19/2025/QĐ-TTg.",
-                hint_en="Use the five-digit code of Decision 19/2025/QĐ-TTg.",
-            )
         if self.cycle > ctx.moment.today.year + 1:
             raise Invalid(f"Chu trình {self.cycle} còn quá xa.", f"Cycle {self.cycle} is too far ahead.", field="cycle")
         return [

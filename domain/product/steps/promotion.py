@@ -24,7 +24,7 @@ from domain.product.facts import (
 )
 from domain.product.state import Product
 from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
-from domain.values import Count, Dong, Line, Reasons, Step
+from domain.values import Count, Day, Dong, Line, Reasons, Step
 
 
 def expect_certified(product: Product, ctx: Context) -> None:
@@ -150,7 +150,7 @@ class SignContract(Command):
     number: Line
     partner: Line
     value: Dong | None = None
-    runs_to: date | None = None
+    runs_to: Day | None = None
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Needs a valid certificate; a contract ends after it begins."""

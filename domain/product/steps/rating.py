@@ -32,7 +32,7 @@ from domain.product.facts import (
 from domain.product.phases import Phase
 from domain.product.state import Product
 from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
-from domain.values import Line, Points, Reasons, Sha256, Step
+from domain.values import Day, Line, Points, Reasons, Sha256, Step
 
 Evidence = Annotated[tuple[Sha256, ...], Field(max_length=300)]
 
@@ -199,7 +199,7 @@ class _RequestSupplement(Command):
     level: ClassVar[Level]
 
     items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
-    due: date | None = None
+    due: Day | None = None
 
     def _request(self, product: Product, ctx: Context, *phases: Phase) -> list[ProductFact]:
         expect(product, ctx, *phases)

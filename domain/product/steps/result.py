@@ -53,7 +53,7 @@ class ReportAdvice(Command):
         _, sheet = rules_of(product, ctx)
         if current_dossier(product).supplement_open:
             raise WrongOrder("Đang chờ chủ thể bổ sung hồ sơ.", "A supplement is still awaited.")
-        found = points_of(sheet, self.findings)
+        found = points_of(sheet, self.findings, "findings")
         absent = [code for code in sheet.gates if code not in found]
         if absent:
             raise Invalid(
@@ -165,7 +165,7 @@ class ConcludeScoring(Command):
                 hint_en="The council discusses and scores again (order-rescoring).",
             )
         agreed = {c.code: c for c in dossier.findings} | {c.code: c for c in self.agreed}
-        points_of(sheet, self.agreed)
+        points_of(sheet, self.agreed, "agreed")
         found = outcome(regime, sheet, (t for _, t in totals), points_of(sheet, agreed.values()))
         return [
             ScoringConcluded(
