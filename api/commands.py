@@ -5,16 +5,17 @@ here by hand, not by the framework: one pass over the bytes, strict, with a size
 """
 
 import json
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 
 from api.conditional import etag, expected_version, idempotency_key
+from api.examples import EXAMPLES
 from api.problems import Problem, doubled_field, field_problem
 from api.security import caller
 from application.handle import Order, command_id_of, digest_of
@@ -147,13 +148,15 @@ async def give_command(request: Request) -> Response:
 
 
 @router.get("/commands")
-async def commands(request: Request) -> dict[str, Any]:
+async def commands(
+    request: Request, province: Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")] = ""
+) -> dict[str, Any]:
     """Every command: its step, who may give it and by which rule, a sentence in both languages, its JSON Schema."""
     law: LawBook = request.app.state.law
     regime = law.regime_on(legal_date(request.app.state.clock()))
     listed = []
     for name, kind in COMMANDS.items():
-        competence = law.competence(name, "", regime)
+        competence = law.competence(name, province, regime)
         assert competence is not None
         listed.append(
             {
@@ -170,6 +173,7 @@ async def commands(request: Request) -> dict[str, Any]:
                 "legal_basis": competence.legal_basis,
                 "mark": competence.mark,
                 "schema": kind.model_json_schema(),
+                "example": EXAMPLES[name],
             }
         )
     return {"regime": regime.id, "commands": listed}

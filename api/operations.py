@@ -17,6 +17,20 @@ PARKED = Gauge("ocop_read_model_parked_facts", "Facts a read model could not tak
 WAITING = Gauge("ocop_commands_waiting", "Commands waiting for the writer")
 
 
+@router.get("/")
+async def doors() -> dict[str, str]:
+    """Where to go from here."""
+    return {
+        "service": "ocop",
+        "api": "/docs",
+        "openapi": "/openapi.json",
+        "commands": "/v1/commands",
+        "products": "/v1/products",
+        "events": "/v1/events",
+        "health": "/health/ready",
+    }
+
+
 @router.get("/health/live")
 async def live() -> dict[str, str]:
     """The process answers."""

@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from domain.law.areas import area_name, commune
 from domain.law.book import LawBook
+from domain.product.decide import COMMANDS
 from domain.product.outlook import outlook
 from domain.product.phases import PHASE_NAMES, Phase
 from domain.product.state import Product
@@ -240,7 +241,7 @@ def shown(row: dict[str, Any], today: date) -> dict[str, Any]:
         if row["certificate"]
         else None,
         "turn": open_tasks[0]["roles"] if open_tasks else [],
-        "tasks": tasks,
+        "tasks": [{**t, "vi": COMMANDS[t["command"]].vi, "en": COMMANDS[t["command"]].en} for t in tasks],
         "missing": [missing(item) for item in json.loads(row["missing"])],
         "deadline": due,
         "days_late": max((today - due).days, 0) if due else 0,

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from domain.law.areas import area_name, commune
 from domain.law.book import LawBook
+from domain.product.decide import COMMANDS
 from domain.product.outlook import outlook
 from domain.product.state import Product
 from domain.values import Role
@@ -100,6 +101,8 @@ async def worklist_of(
             "product_id": row["product_id"],
             "name": row["name"],
             "command": row["command"],
+            "vi": COMMANDS[row["command"]].vi,
+            "en": COMMANDS[row["command"]].en,
             "roles": row["roles"].strip("|").split("|"),
             "due": row["due"],
             "days_late": max((today - row["due"]).days, 0) if row["due"] else 0,

@@ -879,7 +879,6 @@ AT_A_WRONG_ADDRESS = [
     read("reading a product id that is not one", FIELDS, "/v1/products/tea", "product_id"),
     read("reading the trail of an id that is not one", FIELDS, "/v1/products/tea/trail", "product_id"),
     read("an address that does not exist", NOT_FOUND, "/v2/products"),
-    read("the root", NOT_FOUND, "/"),
     read("an address with a slash too many", NOT_FOUND, "/v1/products/"),
     read("a problem type that does not exist", NOT_FOUND, "/v1/problems/bad-luck"),
     Bad("deleting the products", METHOD, method="DELETE"),

@@ -6,7 +6,7 @@ Shapes only; no rule is written in Python. Every value keeps its ``legal_basis``
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.law.areas import areas
 from domain.law.calendar import term_end
 from domain.refusals import NoRegime
 from domain.values import Role
@@ -306,6 +307,11 @@ class LawBook:
             return self.practice.competences[command]
         return regime.competences.get(command) if regime else None
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 over all rule files: what was derived under another one is derived again."""
+        return hashlib.sha256("\n".join(sorted(self._hashes.values())).encode()).hexdigest()
+
     def rules_hash(self, regime: str, sheet: str) -> str:
         """SHA-256 over the regime's file, the sheet's file and its criteria library."""
         parts = (self._hashes[regime], self._hashes[sheet], self._hashes[f"{regime}/criteria"])
@@ -336,6 +342,23 @@ def check_sheet(sheet: Sheet, total: int) -> None:
         raise BrokenRules(f"{sheet.id} uses a code twice")
 
 
+def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
+    """Provinces exist and overrule only what there is to overrule; raises BrokenRules."""
+    known = {*practice.competences, *(c for regime in regimes for c in regime.competences)}
+    for code, own in practice.provinces.items():
+        where = f"practice.toml: provinces.{code}"
+        if len(code) != 2 or code not in areas():
+            raise BrokenRules(f"{where}: there is no such province")
+        for kind, given, base in (
+            ("competences", own.competences, known),
+            ("deadlines", own.deadlines, practice.deadlines),
+            ("settings", own.settings, practice.settings),
+        ):
+            for name in given:
+                if name not in base:
+                    raise BrokenRules(f"{where}.{kind}.{name}: there is nothing of that name to overrule")
+
+
 @cache
 def law_book() -> LawBook:
     """Read, check and hash all rule files that ship with the service."""
@@ -364,4 +387,5 @@ def law_book() -> LawBook:
             check_sheet(sheet, regime.rating.total)
             sheets[sheet.id] = sheet
     practice = Practice.model_validate(read("practice", "practice.toml"))
+    check_practice(practice, regimes.values())
     return LawBook(regimes, sheets, practice, hashes)

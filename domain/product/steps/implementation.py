@@ -38,8 +38,8 @@ class ReachMilestone(Command):
     note: Paragraph = ""
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """The milestone must be in the plan; reaching it twice changes nothing."""
-        expect(product, ctx, Phase.IMPLEMENTING)
+        """The milestone must be in the plan, also one left open when the plan was completed; twice changes nothing."""
+        expect(product, ctx, Phase.IMPLEMENTING, Phase.IMPLEMENTED)
         if self.code not in product.milestones:
             raise Invalid(
                 f"Phương án không có mốc “{self.code}”.",
