@@ -243,7 +243,7 @@ def tokens_command(
 
 
 def _print_tokens(settings: Settings) -> None:
-    console.print("\nTokens / Mã truy cập (also: ocop tokens):", style="bold")
+    console.print("\nTokens / Mã truy cập (again: .venv/bin/ocop tokens):", style="bold")
     for holder in read_holders(settings.tokens):
         a = holder.actor
         console.print(

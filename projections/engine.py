@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS read.models (
     version    int     NOT NULL,
     position   bigint  NOT NULL DEFAULT 0,
     active     boolean NOT NULL,
+    rules      text    NOT NULL DEFAULT '',
     built_at   timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX IF NOT EXISTS models_active ON read.models (name) WHERE active;
@@ -65,7 +66,7 @@ CREATE TABLE IF NOT EXISTS read.parked (
 
 STANDINGS: LiteralString = """
 SELECT m.name, m.table_name, m.version, m.position,
-       (SELECT count(*) FROM read.parked p WHERE p.table_name = m.table_name)
+       (SELECT count(*) FROM read.parked p WHERE p.table_name = m.table_name), m.rules
 FROM read.models m WHERE m.active AND m.name = ANY(%s) ORDER BY m.name
 """
 
@@ -79,7 +80,13 @@ class Page:
 
 
 class ReadModel(ABC):
-    """One read model. ``version`` rises whenever its rows would differ: it is then rebuilt."""
+    """One read model.
+
+    ``version`` rises whenever the code would write other rows, ``rules`` is the hash of the rule files the
+    rows depend on ("" when on none): when either changes, the read model is rebuilt.
+    """
+
+    rules: str = ""
 
     name: ClassVar[str]
     version: ClassVar[int]
@@ -102,6 +109,7 @@ class Standing:
     version: int
     position: int
     parked: int
+    rules: str
 
 
 async def health_of(connection: psycopg.AsyncConnection[Any], names: list[str]) -> tuple[int, list[Standing]]:
@@ -266,8 +274,8 @@ class Projector:
             build += 1
         connection.execute(SQL(model.ddl).format(table=Identifier("read", table), **_index_names(model, table)))
         connection.execute(
-            "INSERT INTO read.models (table_name, name, version, active) VALUES (%s, %s, %s, %s)",
-            (table, model.name, model.version, active),
+            "INSERT INTO read.models (table_name, name, version, active, rules) VALUES (%s, %s, %s, %s, %s)",
+            (table, model.name, model.version, active, model.rules),
         )
         return table
 
@@ -301,8 +309,13 @@ class Projector:
     # ── Rebuilding ──────────────────────────────────────────────────────────────────────────────
 
     def _rebuild_outdated(self) -> None:
-        """Rebuild read models of an older version, beside the following of the others."""
-        outdated = [s.name for s in self.standings() if s.version < self._models[s.name].version]
+        """Rebuild read models of an older version or under other rules, beside the following."""
+        outdated = [
+            s.name
+            for s in self.standings()
+            if s.version < self._models[s.name].version
+            or (s.version == self._models[s.name].version and s.rules != self._models[s.name].rules)
+        ]
         if outdated:
             log.info("read-models-outdated", names=outdated)
             beside = Projector(self._url, self._journal, list(self._models.values()))
@@ -323,7 +336,7 @@ class Projector:
             self._journeys = Journeys(self._journal, size=KEPT_PRODUCTS)  # those kept so far are further on
             with _collector_at_rest():
                 position = self._fill(connection, fresh, progress)
-            return self._switch(connection, fresh, position)
+                return self._switch(connection, fresh, position)
 
     def _fill(self, connection: Connection, fresh: dict[str, str], progress: Callable[[int, int], None]) -> int:
         of_state = [table for name, table in fresh.items() if self._models[name].of_state]
@@ -351,27 +364,47 @@ class Projector:
             connection.execute(SQL("DROP TABLE IF EXISTS {}").format(Identifier("read", table)))
 
     def _switch(self, connection: Connection, fresh: dict[str, str], position: int) -> dict[str, bool]:
-        same: dict[str, bool] = {}
+        with self.connect() as holder, self.connect() as reader:
+            with holder.transaction():
+                rows = self._hold(holder, fresh)
+                with connection.transaction():
+                    position = self._level(connection, fresh, position, rows)
+                # Old and new stand level now: compare them as of this moment, while the live projector goes on.
+                reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+                reader.execute("SELECT 1")
+            same = {
+                name: at == position and self._digest(reader, old) == self._digest(reader, fresh[name])
+                for name, old, at in rows
+            }
         with connection.transaction():
-            # Holding the active rows stops the live projector for the moment of the switch.
-            rows = connection.execute(
-                "SELECT name, table_name, position FROM read.models WHERE active AND name = ANY(%s) FOR UPDATE",
-                (list(fresh),),
-            ).fetchall()
-            target = max((at for _, _, at in rows), default=position)
-            while facts := self._journal.page(position, PAGE, target):
-                self._apply(connection, list(fresh.values()), facts)
-                position = facts[-1].position
-            self._move(connection, list(fresh.values()), max(position, target))
-            for name, old, at in rows:
-                same[name] = at == target and self._digest(connection, old) == self._digest(connection, fresh[name])
-            for name, old, _ in rows:  # from here on readers wait
+            rows = self._hold(connection, fresh)
+            self._level(connection, fresh, position, rows)
+            for name, old, _ in rows:
                 connection.execute("UPDATE read.models SET active = false WHERE table_name = %s", (old,))
                 connection.execute("UPDATE read.models SET active = true WHERE table_name = %s", (fresh[name],))
                 self._switch_view(connection, name, fresh[name])
                 connection.execute(SQL("DROP TABLE {}").format(Identifier("read", old)))
                 connection.execute("DELETE FROM read.models WHERE table_name = %s", (old,))
         return same
+
+    def _hold(self, connection: Connection, fresh: dict[str, str]) -> list[tuple[Any, ...]]:
+        """Lock the active rows, which stops the live projector until the transaction ends."""
+        return connection.execute(
+            "SELECT name, table_name, position FROM read.models WHERE active AND name = ANY(%s) FOR UPDATE",
+            (list(fresh),),
+        ).fetchall()
+
+    def _level(
+        self, connection: Connection, fresh: dict[str, str], position: int, rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Bring the new tables as far as the furthest of the old; where they stand then."""
+        target = max((at for _, _, at in rows), default=position)
+        while facts := self._journal.page(position, PAGE, target):
+            self._apply(connection, list(fresh.values()), facts)
+            position = facts[-1].position
+        position = max(position, target)
+        self._move(connection, list(fresh.values()), position)
+        return position
 
     def _digest(self, connection: Connection, table: str) -> tuple[int, int]:
         query = SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::numeric FROM {} t")

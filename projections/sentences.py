@@ -12,7 +12,7 @@ from typing import Any
 from application.recorded import Recorded
 from domain.law.areas import area_name
 from domain.product.facts import ProductFact
-from domain.values import ROLE_NAMES
+from domain.values import ROLE_NAMES, Actor
 from projections.words import CHANNEL, COMMITMENT, DIFFICULTY, EVIDENCE, KIND, LEVEL, SUPPORT
 
 
@@ -41,6 +41,16 @@ def average(value: str, comma: str) -> str:
     return f"{float(round(Fraction(value), 2)):.2f}".replace(".", comma)
 
 
+def text(value: str) -> str:
+    """Words somebody wrote, so that they end inside a sentence."""
+    return value.strip().rstrip(".;,").strip()
+
+
+def _place(code: str) -> str:
+    name = area_name(code)
+    return name[0].lower() + name[1:]
+
+
 def _changes(fact: Any) -> str:
     return "; ".join(f"{name}: “{fact.was.get(name)}” → “{value}”" for name, value in fact.now.items())
 
@@ -49,7 +59,7 @@ Phrase = Callable[[Any], str]
 
 SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     "product.identified": (
-        lambda f: f"ghi nhận sản phẩm “{f.name}” tại {area_name(f.commune)}, chu trình {f.cycle}",
+        lambda f: f"ghi nhận sản phẩm “{f.name}” tại {_place(f.commune)}, chu trình {f.cycle}",
         lambda f: f"recorded the product “{f.name}” in {area_name(f.commune)}, cycle {f.cycle}",
     ),
     "product.guidance-given": (
@@ -65,8 +75,8 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"submitted the idea “{f.product_name}” of {f.producer.name}",
     ),
     "product.idea-returned": (
-        lambda f: f"trả lại ý tưởng: {f.reasons}; cần bổ sung: {items(f.missing)}",
-        lambda f: f"returned the idea: {f.reasons}; missing: {items(f.missing)}",
+        lambda f: f"trả lại ý tưởng: {text(f.reasons)}; cần bổ sung: {items(f.missing)}",
+        lambda f: f"returned the idea: {text(f.reasons)}; missing: {items(f.missing)}",
     ),
     "product.idea-endorsed": (
         lambda f: "xác nhận ý tưởng, đưa vào kế hoạch ý tưởng của xã",
@@ -77,39 +87,39 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: "accepted the idea",
     ),
     "product.idea-rejected": (
-        lambda f: f"không chấp thuận ý tưởng: {f.reasons} (tiêu chí: {items(f.failed)})",
-        lambda f: f"rejected the idea: {f.reasons} (tests: {items(f.failed)})",
+        lambda f: f"không chấp thuận ý tưởng: {text(f.reasons)} (không đạt: {items(f.failed)})",
+        lambda f: f"rejected the idea: {text(f.reasons)} (tests: {items(f.failed)})",
     ),
     "product.idea-withdrawn": (
-        lambda f: f"rút ý tưởng: {f.reason}",
-        lambda f: f"withdrew the idea: {f.reason}",
+        lambda f: f"rút ý tưởng: {text(f.reason)}",
+        lambda f: f"withdrew the idea: {text(f.reason)}",
     ),
     "product.plan-submitted": (
         lambda f: f"nộp phương án sản xuất kinh doanh với {len(f.milestones)} mốc, chi phí {dong(f.cost)}",
         lambda f: f"submitted the business plan with {len(f.milestones)} milestones, cost {vnd(f.cost)}",
     ),
     "product.plan-returned": (
-        lambda f: f"trả lại phương án: {f.reasons}; cần bổ sung: {items(f.missing)}",
-        lambda f: f"returned the plan: {f.reasons}; missing: {items(f.missing)}",
+        lambda f: f"trả lại phương án: {text(f.reasons)}; cần bổ sung: {items(f.missing)}",
+        lambda f: f"returned the plan: {text(f.reasons)}; missing: {items(f.missing)}",
     ),
     "product.plan-accepted": (
         lambda f: "chấp thuận phương án",
         lambda f: "accepted the plan",
     ),
     "product.plan-amended": (
-        lambda f: f"điều chỉnh phương án ({len(f.milestones)} mốc): {f.reason}",
-        lambda f: f"amended the plan ({len(f.milestones)} milestones): {f.reason}",
+        lambda f: f"điều chỉnh phương án ({len(f.milestones)} mốc): {text(f.reason)}",
+        lambda f: f"amended the plan ({len(f.milestones)} milestones): {text(f.reason)}",
     ),
     "product.milestone-reached": (
-        lambda f: f"đạt mốc “{f.code}” của phương án",
-        lambda f: f"reached milestone “{f.code}” of the plan",
+        lambda f: f"ghi nhận phương án đã đạt mốc “{f.code}”",
+        lambda f: f"recorded that milestone “{f.code}” of the plan was reached",
     ),
     "product.evidence-obtained": (
         lambda f: (
-            f"ghi nhận {EVIDENCE[f.kind][0]} số {f.number} do {f.issuer} cấp {day(f.issued_on)}, hết hạn {day(f.expires_on)}"
+            f"ghi nhận {EVIDENCE[f.kind][0]} số {f.number} do {f.issuer} cấp ngày {day(f.issued_on)}, {_until_vi(f.expires_on)}"
         ),
         lambda f: (
-            f"recorded {EVIDENCE[f.kind][1]} number {f.number} issued by {f.issuer} on {f.issued_on}, expiring {f.expires_on or 'never'}"
+            f"recorded {EVIDENCE[f.kind][1]} number {f.number} issued by {f.issuer} on {f.issued_on}, {_until_en(f.expires_on)}"
         ),
     ),
     "product.commitment-made": (
@@ -117,28 +127,28 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"made a commitment on {COMMITMENT[f.about][1]} ({f.document})",
     ),
     "product.difficulty-reported": (
-        lambda f: f"báo cáo khó khăn về {DIFFICULTY[f.area][0]}: {f.description}",
-        lambda f: f"reported a difficulty with {DIFFICULTY[f.area][1]}: {f.description}",
+        lambda f: f"báo cáo khó khăn về {DIFFICULTY[f.area][0]}: {text(f.description)}",
+        lambda f: f"reported a difficulty with {DIFFICULTY[f.area][1]}: {text(f.description)}",
     ),
     "product.support-granted": (
-        lambda f: f"ghi nhận hỗ trợ {SUPPORT[f.kind][0]} của {f.granted_by}: {f.description} ({dong(f.amount)})",
-        lambda f: f"recorded support ({SUPPORT[f.kind][1]}) by {f.granted_by}: {f.description} ({vnd(f.amount)})",
+        lambda f: f"ghi nhận hỗ trợ {SUPPORT[f.kind][0]} của {f.granted_by}: {text(f.description)} ({dong(f.amount)})",
+        lambda f: f"recorded support ({SUPPORT[f.kind][1]}) by {f.granted_by}: {text(f.description)} ({vnd(f.amount)})",
     ),
     "product.site-visited": (
-        lambda f: f"kiểm tra thực địa: {f.findings}",
-        lambda f: f"visited the site: {f.findings}",
+        lambda f: f"kiểm tra thực địa: {text(f.findings)}",
+        lambda f: f"visited the site: {text(f.findings)}",
     ),
     "product.implementation-completed": (
-        lambda f: f"hoàn thành phương án; mốc chưa đạt: {items(f.open_milestones)}",
-        lambda f: f"completed the plan; milestones left open: {items(f.open_milestones)}",
+        lambda f: f"ghi nhận phương án đã hoàn thành{_left_vi(f)}",
+        lambda f: f"recorded that the plan was carried out{_left_en(f)}",
     ),
     "product.plan-abandoned": (
-        lambda f: f"dừng phương án: {f.reason}",
-        lambda f: f"abandoned the plan: {f.reason}",
+        lambda f: f"dừng phương án: {text(f.reason)}",
+        lambda f: f"abandoned the plan: {text(f.reason)}",
     ),
     "product.dossier-filed": (
         lambda f: (
-            f"nộp hồ sơ {KIND[f.kind][0]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; xã báo cáo trước hết {day(f.report_due)}"
+            f"nộp hồ sơ {KIND[f.kind][0]} theo bộ tiêu chí {f.sheet}, tự chấm {f.self_score} điểm; hạn báo cáo của xã: hết ngày {day(f.report_due)}"
         ),
         lambda f: (
             f"filed a {KIND[f.kind][1]} dossier under sheet {f.sheet}, self-score {f.self_score}; the commune reports by {f.report_due}"
@@ -152,11 +162,11 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.supplement-requested": (
         lambda f: f"yêu cầu bổ sung hồ sơ ({LEVEL[f.level][0]}): {items(f.items)}",
-        lambda f: f"asked for a supplement for {LEVEL[f.level][1]}: {items(f.items)}",
+        lambda f: f"asked for a supplement on behalf of {LEVEL[f.level][1]}: {items(f.items)}",
     ),
     "product.supplement-given": (
-        lambda f: f"bổ sung hồ sơ: {f.answer}",
-        lambda f: f"gave the supplement: {f.answer}",
+        lambda f: f"bổ sung hồ sơ: {text(f.answer)}",
+        lambda f: f"gave the supplement: {text(f.answer)}",
     ),
     "product.commune-report-issued": (
         lambda f: f"ban hành báo cáo của xã số {f.number} (Biểu mẫu 03){_late_vi(f.late_days)}",
@@ -164,7 +174,7 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.proposed-to-province": (
         lambda f: (
-            f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, xong trước {day(f.batch_done)}"
+            f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, phải xong trước {day(f.batch_done)}"
         ),
         lambda f: (
             f"proposed the product to the province by letter {f.letter_number}; batch {f.batch}, done before {f.batch_done}"
@@ -175,21 +185,23 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"accepted the dossier for batch {f.batch} with {f.samples_received} samples",
     ),
     "product.dossier-rejected": (
-        lambda f: f"loại hồ sơ trước khi chấm điểm: {f.details} (căn cứ: {f.ground}, {f.legal_basis})",
-        lambda f: f"rejected the dossier before scoring: {f.details} (ground: {f.ground}, {f.legal_basis})",
+        lambda f: f"loại hồ sơ trước khi chấm điểm: {text(f.details)} (căn cứ: {f.ground}, {f.legal_basis})",
+        lambda f: f"rejected the dossier before scoring: {text(f.details)} (ground: {f.ground}, {f.legal_basis})",
     ),
     "product.advisory-reported": (
-        lambda f: f"báo cáo tổ tư vấn số {f.report_number}, {len(f.findings)} kết quả thẩm định",
-        lambda f: f"reported for the advisory team, number {f.report_number}, {len(f.findings)} findings",
+        lambda f: f"nộp báo cáo số {f.report_number} của tổ tư vấn, thẩm định {len(f.findings)} tiêu chí",
+        lambda f: (
+            f"submitted the advisory team's report {f.report_number}, with findings on {len(f.findings)} criteria"
+        ),
     ),
     "product.score-sheet-submitted": (
         lambda f: f"nộp phiếu đánh giá vòng {f.round}: {f.total} điểm",
         lambda f: f"handed in a score sheet of round {f.round}: {f.total} points",
     ),
     "product.rescoring-ordered": (
-        lambda f: f"chênh lệch {f.spread} điểm, hội đồng thảo luận và chấm lại (vòng {f.round}): {f.discussion}",
+        lambda f: f"chênh lệch {f.spread} điểm, hội đồng thảo luận và chấm lại (vòng {f.round}): {text(f.discussion)}",
         lambda f: (
-            f"totals differed by {f.spread}; the council discussed and scores again (round {f.round}): {f.discussion}"
+            f"totals differed by {f.spread}; the council discussed and scores again (round {f.round}): {text(f.discussion)}"
         ),
     ),
     "product.scoring-concluded": (
@@ -209,8 +221,8 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "product.not-recognised": (
-        lambda f: f"không công nhận ({f.stars} sao, {f.legal_basis}): {f.reasons}",
-        lambda f: f"did not recognise the product ({f.stars} stars, {f.legal_basis}): {f.reasons}",
+        lambda f: f"không công nhận ({f.stars} sao, {f.legal_basis}): {text(f.reasons)}",
+        lambda f: f"did not recognise the product ({f.stars} stars, {f.legal_basis}): {text(f.reasons)}",
     ),
     "product.result-approved": (
         lambda f: f"phê duyệt kết quả {average(f.average, ',')} điểm theo quyết định {f.decision_number}, trình Bộ",
@@ -223,16 +235,16 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"notified the result by letter {f.letter_number} to {items(f.recipients)}",
     ),
     "product.dossier-withdrawn": (
-        lambda f: f"rút hồ sơ: {f.reason}",
-        lambda f: f"withdrew the dossier: {f.reason}",
+        lambda f: f"rút hồ sơ: {text(f.reason)}",
+        lambda f: f"withdrew the dossier: {text(f.reason)}",
     ),
     "product.ecommerce-listed": (
         lambda f: f"đưa sản phẩm lên sàn thương mại điện tử “{f.platform}” ({f.listing})",
         lambda f: f"listed the product on {f.platform} ({f.listing})",
     ),
     "product.ecommerce-delisted": (
-        lambda f: f"gỡ sản phẩm khỏi sàn thương mại điện tử “{f.platform}” ({f.listing}): {f.reason}",
-        lambda f: f"took the listing on {f.platform} ({f.listing}) down: {f.reason}",
+        lambda f: f"gỡ sản phẩm khỏi sàn thương mại điện tử “{f.platform}” ({f.listing}): {text(f.reason)}",
+        lambda f: f"took the listing on {f.platform} ({f.listing}) down: {text(f.reason)}",
     ),
     "product.fair-attended": (
         lambda f: f"tham gia hội chợ “{f.fair}” tại {f.place}, bán {dong(f.sales)}",
@@ -240,11 +252,11 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     "product.point-of-sale-joined": (
         lambda f: f"đưa sản phẩm vào điểm bán OCOP “{f.point_of_sale}”, {f.address}",
-        lambda f: f"entered the OCOP point of sale “{f.point_of_sale}”, {f.address}",
+        lambda f: f"placed the product in the OCOP point of sale “{f.point_of_sale}”, {f.address}",
     ),
     "product.retail-chain-joined": (
         lambda f: f"đưa sản phẩm vào chuỗi bán lẻ {f.chain} ({f.stores} cửa hàng)",
-        lambda f: f"entered the retail chain {f.chain} ({f.stores} stores)",
+        lambda f: f"placed the product in the retail chain {f.chain} ({f.stores} stores)",
     ),
     "product.contract-signed": (
         lambda f: f"ký hợp đồng {f.number} với {f.partner}, giá trị {dong(f.value)}",
@@ -255,14 +267,36 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"reported revenue of {f.period} through {CHANNEL[f.channel][1]}: {vnd(f.amount)}",
     ),
     "product.journey-withdrawn": (
-        lambda f: f"rút khỏi chương trình: {f.reason}",
-        lambda f: f"left the programme: {f.reason}",
+        lambda f: f"rút khỏi chương trình: {text(f.reason)}",
+        lambda f: f"left the programme: {text(f.reason)}",
     ),
     "product.fact-corrected": (
-        lambda f: f"đính chính sự kiện số {f.corrected_version} theo {f.authority}: {_changes(f)} (lý do: {f.reason})",
-        lambda f: f"corrected fact {f.corrected_version} under {f.authority}: {_changes(f)} (reason: {f.reason})",
+        lambda f: (
+            f"đính chính sự kiện số {f.corrected_version} theo {f.authority}: {_changes(f)} (lý do: {text(f.reason)})"
+        ),
+        lambda f: f"corrected fact {f.corrected_version} under {f.authority}: {_changes(f)} (reason: {text(f.reason)})",
     ),
 }
+
+
+def _left_vi(fact: Any) -> str:
+    return f"; mốc còn mở: {items(fact.open_milestones)}" if fact.open_milestones else ", đã đạt mọi mốc"
+
+
+def _left_en(fact: Any) -> str:
+    return (
+        f"; milestones still open: {items(fact.open_milestones)}"
+        if fact.open_milestones
+        else ", all milestones reached"
+    )
+
+
+def _until_vi(end: date | None) -> str:
+    return f"có giá trị đến {day(end)}" if end else "không thời hạn"
+
+
+def _until_en(end: date | None) -> str:
+    return f"valid until {end}" if end else "without expiry"
 
 
 def _late_vi(days: int) -> str:
@@ -289,18 +323,25 @@ def act(fact: ProductFact) -> tuple[str, str]:
     return vi(fact), en(fact)
 
 
+def _who(actor: Actor, role: str) -> str:
+    office = f", {actor.office}" if actor.office != actor.person else ""
+    return f"{actor.person} ({role}{office})"
+
+
 def sentence(recorded: Recorded) -> tuple[str, str]:
     """The whole sentence: when, who, as what, what, on which paper; and whether it is illustrative."""
     e = recorded.envelope
     vi, en = act(e.data)
     role_vi, role_en = ROLE_NAMES[e.actor.role]
-    paper_vi = f", theo văn bản {e.paper.number}" if e.paper else ""
-    paper_en = f", on paper {e.paper.number}" if e.paper else ""
+    named = e.paper is not None and e.paper.number == getattr(e.data, "decision_number", None)
+    paper_vi = f", theo văn bản {e.paper.number}" if e.paper and not named else ""
+    paper_en = f", on paper {e.paper.number}" if e.paper and not named else ""
+    who_vi, who_en = _who(e.actor, role_vi), _who(e.actor, role_en)
     if e.source.kind == "illustrative":
         paper_vi, paper_en = paper_vi + " [minh hoạ]", paper_en + " [illustrative]"
     elif e.source.kind == "paper":
         paper_vi, paper_en = paper_vi + " [nhập từ giấy]", paper_en + " [from paper]"
     return (
-        f"Ngày {day(e.effective_on)}, {e.actor.person} ({role_vi}, {e.actor.office}) {vi}{paper_vi}.",
-        f"On {e.effective_on}, {e.actor.person} ({role_en}, {e.actor.office}) {en}{paper_en}.",
+        f"Ngày {day(e.effective_on)}, {who_vi} {vi}{paper_vi}.",
+        f"On {e.effective_on}, {who_en} {en}{paper_en}.",
     )

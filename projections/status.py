@@ -76,7 +76,7 @@ class Status(ReadModel):
     """
 
     def __init__(self, law: LawBook) -> None:
-        self._law = law
+        self._law, self.rules = law, law.hash
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
         """The row of each product the page touches, written anew."""

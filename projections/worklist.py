@@ -54,7 +54,7 @@ class Worklist(ReadModel):
     """
 
     def __init__(self, law: LawBook) -> None:
-        self._law = law
+        self._law, self.rules = law, law.hash
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
         """The tasks of each product the page touches, written anew."""

@@ -17,7 +17,7 @@ from api.examples import EXAMPLES
 from application.handle import Order, command_id_of, digest_of
 from application.store import Journal
 from application.writer import Answer, Writer
-from domain.law.book import law_book
+from domain.law.book import Competence, LawBook, law_book
 from domain.product.command import Command
 from domain.product.decide import COMMANDS, product_id
 from domain.values import Actor, Role
@@ -312,3 +312,32 @@ def test_a_parked_fact_taken_later_never_sets_a_read_model_back(
 
     assert live.retry_parked() == (1, 0)
     assert live.rebuild(NAMES) == dict.fromkeys(NAMES, True)
+
+
+def test_rows_that_depend_on_rules_are_built_anew_when_the_rules_change(own_database: str, teller: Teller) -> None:
+    teller.tell(until("endorse-idea", tea()))
+    projector(teller, own_database).catch_up()
+    law = law_book()
+    practice = law.practice.model_copy(
+        update={
+            "competences": {
+                **law.practice.competences,
+                "accept-idea": Competence(roles=(Role.PROVINCE_OFFICER,), legal_basis="QĐ tỉnh", mark="local"),
+            }
+        }
+    )
+    other = LawBook(law.regimes, law.sheets, practice, {**law._hashes, "practice": "another hash"})
+    live = projector(teller, own_database, read_models(other))
+    stop = threading.Event()
+    following = threading.Thread(target=live.run, args=(stop,))
+    following.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not any("province-officer" in row[0] for row in rows(own_database, "worklist")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        following.join(10)
+
+    assert not any("commune-chair" in row[0] for row in rows(own_database, "worklist"))
