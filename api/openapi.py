@@ -136,7 +136,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].pop("422", None)
-            public = path.startswith(("/health", "/metrics", "/v1/problems", "/v1/commands"))
+            public = path == "/" or path.startswith(("/health", "/metrics", "/v1/problems", "/v1/commands"))
             operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
             if not public:
                 operation["security"] = [{"token": []}]

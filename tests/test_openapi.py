@@ -27,7 +27,7 @@ from tests.service import Service
 from tests.snapshot import matches_snapshot
 
 Document = dict[str, Any]
-PUBLIC = ("/health/live", "/health/ready", "/metrics", "/v1/problems/{code}", "/v1/commands")
+PUBLIC = ("/", "/health/live", "/health/ready", "/metrics", "/v1/problems/{code}", "/v1/commands")
 READS = (
     "/v1/products",
     "/v1/products/{product_id}",
