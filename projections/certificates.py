@@ -35,7 +35,7 @@ class Certificates(ReadModel):
     """
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
-        """A row for each recognition; names follow the product when they are corrected."""
+        """A row for each recognition, with the name that was certified: no correction changes it afterwards."""
         for r in page.facts:
             fact = r.fact
             if not isinstance(fact, ProductRecognised):
@@ -64,16 +64,6 @@ class Certificates(ReadModel):
                     found.province if found else "",
                     r.envelope.source.kind == "illustrative",
                 ),
-            )
-        corrected = [
-            (p.name, p.producer.name if p.producer else None, key)
-            for key, p in page.products.items()
-            if p.certificate is not None
-        ]
-        if corrected:
-            cursor.executemany(
-                SQL("UPDATE {} SET product_name = %s, producer_name = %s WHERE product_id = %s").format(table),
-                corrected,
             )
 
 
