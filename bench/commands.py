@@ -42,7 +42,7 @@ def settled(service: Service, patience: float = 300) -> None:
 
 def measure(ground: Ground) -> list[Line]:
     """The three in turn, the order moved on by one each round."""
-    rounds, warm, seconds = (3, 0.5, 2.0) if ground.quick else (5, 1.0, 6.0)
+    rounds, warm, seconds = (3, 0.5, 2.0) if ground.quick else (7, 1.0, 4.0)
     ours = ground.serve("ours", ground.database())
     runners = {
         "ours": ours,

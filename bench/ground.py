@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 from rich.console import Console
 
 from application.database import EmbeddedPostgres, migrate
@@ -55,7 +56,7 @@ class Line:
 
 
 def _number(value: float, unit: str) -> str:
-    digits = 0 if value >= 1000 else 1 if value >= 20 else 2
+    digits = 0 if float(value).is_integer() or value >= 1000 else 1 if value >= 20 else 2
     return f"{value:,.{digits}f} {unit}".strip()
 
 
@@ -72,8 +73,8 @@ class Ground:
         """URL of a new database: migrated, empty, or a copy of another one."""
         name = f"bench_{secrets.token_hex(4)}"
         with psycopg.connect(self.url, autocommit=True) as connection:
-            copied = f" TEMPLATE {database_name(template)}" if template else ""
-            connection.execute(f"CREATE DATABASE {name}{copied}")  # type: ignore[arg-type,unused-ignore]
+            source = SQL(" TEMPLATE {}").format(Identifier(database_name(template))) if template else SQL("")
+            connection.execute(SQL("CREATE DATABASE {}{}").format(Identifier(name), source))
         url = make_conninfo(self.url, dbname=name)
         if migrated and not template:
             migrate(url)
@@ -82,7 +83,7 @@ class Ground:
     def drop(self, url: str) -> None:
         """Drop a database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {database_name(url)} WITH (FORCE)")  # type: ignore[arg-type,unused-ignore]
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(database_name(url))))
 
     def checkpoint(self) -> None:
         """Write what is to be written before the next round, not during it."""
@@ -99,7 +100,7 @@ class Ground:
 
 def database_name(url: str) -> str:
     """Name of a database out of its URL."""
-    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import os
 import random
 import re
 import struct
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -61,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A journey to copy. ``commands``: how many commands caused its facts; ``last``: its claim's product or None."""
+    """A journey to copy. ``commands``: how many there were; ``last``: its end where that holds a claim, else None."""
 
     steps: tuple[Step, ...]
     commands: int
@@ -286,15 +285,3 @@ def store(
         connection.execute("VACUUM (ANALYZE) ocop.events, ocop.commands, ocop.claims")
         connection.execute("CHECKPOINT")
     return products
-
-
-def main() -> None:
-    """How fast facts are made, without a database."""
-    began, size, count = time.perf_counter(), 0, 100_000
-    for journey, index in side_by_side(count):
-        size += len(journey.template.steps[index].state % journey.words)
-    print(f"{count / (time.perf_counter() - began):,.0f} facts/s, {size / count:,.0f} bytes a fact")
-
-
-if __name__ == "__main__":
-    main()

@@ -84,7 +84,7 @@ def rebuilt_while_read(ground: Ground, service: Service, url: str, total: int) -
 
 def commands(ground: Ground, crowded: Service, url: str) -> list[Line]:
     """The same commands on both journals in turn; then commands on stored products not yet in memory."""
-    rounds, warm, seconds = (3, 0.5, 2.0) if ground.quick else (5, 1.0, 6.0)
+    rounds, warm, seconds = (3, 0.5, 2.0) if ground.quick else (7, 1.0, 4.0)
     empty = ground.serve("empty", ground.database())
     rates: dict[str, list[float]] = {"full": [], "empty": []}
     for number in range(rounds):
