@@ -1,5 +1,6 @@
 """The command line: ``ocop serve``, ``demo``, ``migrate``, ``rebuild``, ``projections``, ``tokens``, ``project``."""
 
+import gc
 import json
 import os
 import signal
@@ -113,6 +114,10 @@ def serve(
     threading.Thread(target=announce, daemon=True).start()
     # The server ends by raising the signal it got once more: leave through `finally` then, not at once.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # What was loaded so far lives as long as the process, and facts have no cycles: look for garbage seldom.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
     try:
         server.run()
     finally:

@@ -211,7 +211,7 @@ class Journal(Application[UUID]):
     def streams(self, products: Iterable[UUID], up_to: int = LATEST) -> list[Recorded]:
         """All facts of some products, by product and version, not beyond a position."""
         with self._connection() as connection:
-            rows = connection.execute(SELECT_STREAMS, (list(products), up_to), prepare=True).fetchall()
+            rows = connection.execute(SELECT_STREAMS, (list(products), up_to), prepare=True, binary=True).fetchall()
         return [_recorded(row) for row in rows]
 
     def page(self, after: int, limit: int, up_to: int = LATEST) -> list[Recorded]:

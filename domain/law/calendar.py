@@ -6,7 +6,7 @@ A deadline once computed is stored in its fact, so a later data version never mo
 
 from calendar import monthrange
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -29,6 +29,7 @@ def is_working_day(day: date) -> bool:
     return bool(_vietnam().is_working_day(day))
 
 
+@lru_cache(maxsize=10_000)
 def add_working_days(start: date, days: int) -> date:
     """The last day of a term of ``days`` working days that begins the day after ``start``."""
     day, left = start, days
