@@ -2,7 +2,7 @@
 
 Stored bytes are one JSON object: the envelope's fields, then ``data`` with the fact's own. The stored
 name stands beside the bytes in the table. Written once, read by every later version: see
-``tests/golden`` and ``upcasts.py``.
+``tests/golden`` and ``UPCASTS`` below.
 """
 
 from collections.abc import Callable

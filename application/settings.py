@@ -1,4 +1,4 @@
-"""Settings from the environment, each with a sentence; no other module reads ``os.environ``."""
+"""Settings from the environment, each with a sentence; no other module reads an OCOP_* variable."""
 
 import os
 from collections.abc import Mapping

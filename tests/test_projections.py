@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID, uuid5
 
@@ -64,6 +65,19 @@ def teller(own_database: str) -> Iterator[Teller]:
 
 def projector(teller: Teller, url: str, models: list[ReadModel] | None = None) -> Projector:
     return Projector(url, teller.journal, models or read_models(law_book()))
+
+
+@contextmanager
+def following(live: Projector) -> Iterator[None]:
+    """The projector follows in a thread of its own until the block is left."""
+    stop = threading.Event()
+    thread = threading.Thread(target=live.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def rows(url: str, name: str) -> list[tuple[Any, ...]]:
@@ -196,18 +210,12 @@ def test_a_newer_version_is_built_beside_and_switched(own_database: str, teller:
     teller.tell(tea())
     projector(teller, own_database, [Trail()]).catch_up()
     before = rows(own_database, "trail")
-    stop = threading.Event()
     newer = projector(teller, own_database, [NewerTrail()])
-    following = threading.Thread(target=newer.run, args=(stop,))
-    following.start()
-    try:
+    with following(newer):
         deadline = time.monotonic() + 20
         while [s.version for s in newer.standings()] != [2] and time.monotonic() < deadline:
             assert rows(own_database, "trail") == before  # readers never see it empty
             time.sleep(0.02)
-    finally:
-        stop.set()
-        following.join(10)
 
     assert [(s.version, s.position) for s in newer.standings()] == [(2, teller.journal.head())]
     assert rows(own_database, "trail") == before
@@ -238,10 +246,7 @@ def test_a_rebuild_beside_a_live_projector_loses_nothing(own_database: str, tell
         teller.tell(tea(), f"Chè {n}")
     live = projector(teller, own_database)
     live.catch_up()
-    stop = threading.Event()
-    following = threading.Thread(target=live.run, args=(stop,))
-    following.start()
-    try:
+    with following(live):
         builder = projector(teller, own_database)
         for n in range(3, 6):
             teller.tell(until("endorse-idea", tea()), f"Chè {n}")
@@ -251,9 +256,6 @@ def test_a_rebuild_beside_a_live_projector_loses_nothing(own_database: str, tell
         while {s.position for s in live.standings()} != {teller.journal.head()}:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    finally:
-        stop.set()
-        following.join(10)
 
     assert live.rebuild(NAMES) == dict.fromkeys(NAMES, True)
     assert len(rows(own_database, "trail")) == len(teller.journal.page(0, 10_000))
@@ -268,17 +270,11 @@ def test_a_model_this_version_does_not_know_stops_nothing(own_database: str, tel
             "INSERT INTO read.models (table_name, name, version, active) VALUES ('later_v1_1', 'later', 1, true)"
         )
     teller.tell(until("submit-plan", tea()))
-    stop = threading.Event()
-    following = threading.Thread(target=live.run, args=(stop,))
-    following.start()
-    try:
+    with following(live):
         deadline = time.monotonic() + 20
         while {s.position for s in live.standings()} != {teller.journal.head()}:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    finally:
-        stop.set()
-        following.join(10)
 
 
 class Sick:
@@ -328,16 +324,10 @@ def test_rows_that_depend_on_rules_are_built_anew_when_the_rules_change(own_data
     )
     other = LawBook(law.regimes, law.sheets, practice, {**law._hashes, "practice": "another hash"})
     live = projector(teller, own_database, read_models(other))
-    stop = threading.Event()
-    following = threading.Thread(target=live.run, args=(stop,))
-    following.start()
-    try:
+    with following(live):
         deadline = time.monotonic() + 20
         while not any("province-officer" in row[0] for row in rows(own_database, "worklist")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    finally:
-        stop.set()
-        following.join(10)
 
     assert not any("commune-chair" in row[0] for row in rows(own_database, "worklist"))
