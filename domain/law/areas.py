@@ -39,17 +39,28 @@ def commune(code: str) -> Area | None:
     return areas().get(code) if len(code) == 5 else None
 
 
-def covers(area: str, commune_code: str) -> bool:
-    """Whether ``area`` is, or contains, the commune."""
-    if area in (NATION, commune_code):
+def province_of_area(area: str) -> str:
+    """Code of the province an area lies in; "" for the nation and for codes that are not known."""
+    if area == NATION:
+        return ""
+    found = commune(area)
+    return found.province if found else area[:2] if len(area) != len("00000") else ""
+
+
+def covers(area: str, other: str) -> bool:
+    """Whether ``area`` is, or contains, the other.
+
+    Today's communes are not told by the old units between them and the province: an office of such a unit
+    reaches its whole province.
+    """
+    if area in (NATION, other):
         return True
-    found = commune(commune_code)
-    return found is not None and found.province == area
+    return len(area) != len("00000") and province_of_area(other) == area[:2]
 
 
 def area_name(code: str) -> str:
     """Name of an area for people; the code itself when it is not one of today's."""
     if code == NATION:
         return "Việt Nam"
-    found = areas().get(code)
+    found = areas().get(code.partition("-")[0])
     return found.name if found else code

@@ -1,391 +1,243 @@
-"""The law book: regimes, sheets and practice, read once from the rule files beside this module.
+"""The law book: regimes, sheets and practice, read once from the rule files beside this module, and the choice."""
 
-Shapes only; no rule is written in Python. Every value keeps its ``legal_basis`` and its ``mark``
-("fact", "inferred", "local", "not-found"), so that an answer can show where it comes from.
-"""
-
-import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cache
+from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Literal
+from importlib.resources.abc import Traversable
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError
 
-from domain.law.areas import areas
-from domain.law.calendar import term_end
+from domain.law.checks import (
+    COMMUNE,
+    BrokenRules,
+    check_criterion,
+    check_practice,
+    check_regime,
+    check_regimes,
+    check_sheet,
+)
+from domain.law.models import (
+    Competence,
+    CouncilRules,
+    Criterion,
+    Entry,
+    Ground,
+    Practice,
+    Regime,
+    Sheet,
+    TransitionDossiers,
+)
+from domain.law.sums import sealed
 from domain.refusals import NoRegime
-from domain.values import Role
 
-Mark = Literal["fact", "inferred", "local", "not-found"]
-
-
-class Entry(BaseModel):
-    """Base of everything in a rule file: unknown keys are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(Entry):
-    """Where a value comes from."""
-
-    legal_basis: str
-    mark: Mark
-
-
-class Competence(Rule):
-    """Who may give a command (thẩm quyền)."""
-
-    roles: tuple[Role, ...]
-
-
-class Term(Rule):
-    """A time limit (thời hạn): ``value`` in "days" or "working-days"."""
-
-    value: int
-    unit: Literal["days", "working-days"]
-
-    def end(self, start: date) -> date:
-        """Last day of the term; the day of ``start`` itself does not count."""
-        return term_end(start, self.value, self.unit)
-
-
-class Limit(Rule):
-    """A number of a council's rules of procedure."""
-
-    value: int
-    unit: Literal["sheets", "points"]
-
-
-class Setting(Rule):
-    """An office's setting."""
-
-    value: bool | int | tuple[str, ...]
-
-
-class Batch(Rule):
-    """A batch (đợt): ``cut_off`` and ``done`` as "MM-DD"; both dates are exclusive ("before")."""
-
-    code: str
-    level: Literal["commune", "province", "centre"]
-    cut_off: str
-    done: str
-
-
-class Band(Entry):
-    """A star band: the exact average lies at or above ``min``."""
-
-    stars: int
-    min: int
-
-
-class Rating(Rule):
-    """How an average becomes stars; results from ``pass_up_from`` points on go up to the ministry."""
-
-    total: int
-    certifiable_from_stars: int
-    pass_up_from: int
-
-
-class CertificateRule(Rule):
-    """How long a certificate is valid."""
-
-    months: int
-
-
-class Renewal(Rule):
-    """When a re-evaluation may be filed, in days before expiry, and how long its ruling may take."""
-
-    earliest_days: int
-    latest_days: int
-    decide_within_days: int
-
-
-class Upgrade(Rule):
-    """What an upgrade attempt does to the certificate held."""
-
-    keeps_better_certificate: bool
-
-
-class CouncilRules(Entry):
-    """Rules of procedure that the software needs (quy chế hội đồng)."""
-
-    min_sheets: Limit
-    max_spread: Limit
-
-
-class Eligibility(Rule):
-    """Kinds of entities that may take part."""
-
-    entities: tuple[str, ...]
-    tourism_entities: tuple[str, ...]
-
-
-class Ground(Entry):
-    """A named ground (căn cứ) for rejecting, in both languages."""
-
-    code: str
-    vi: str
-    en: str
-    legal_basis: str = ""
-    mark: Mark = "fact"
-
-
-class Option(Entry):
-    """An option of a criterion; ``star`` marks it as the minimum for that star level."""
-
-    vi: str
-    points: int
-    en: str = ""
-    star: int | None = None
-    inferred: bool = False
-
-
-class Criterion(Entry):
-    """A criterion of the shared library; sheets place it under a code."""
-
-    vi: str
-    en: str
-    max: int
-    options: tuple[Option, ...]
-    note_vi: str = ""
-    disqualifier_vi: str = ""
-    disqualifier_en: str = ""
-
-
-class Place(Entry):
-    """A criterion's place on a sheet."""
-
-    code: str
-    use: str
-
-
-class Section(Entry):
-    """A section of a part."""
-
-    code: str
-    vi: str
-    en: str
-    max: int
-    criteria: tuple[Place, ...]
-
-
-class Part(Entry):
-    """A part (A, B, C) of a sheet."""
-
-    code: str
-    vi: str
-    en: str
-    max: int
-    sections: tuple[Section, ...]
-
-
-class Sheet(Rule):
-    """A scoring sheet (bộ tiêu chí). ``library`` holds the criteria its places use."""
-
-    id: str
-    regime: str
-    number: int
-    vi: str
-    en: str
-    group: str
-    samples: int
-    parts: tuple[Part, ...]
-    dossier_rejections: tuple[Ground, ...] = ()
-    library: dict[str, Criterion] = Field(default_factory=dict, repr=False)
-
-    @cached_property
-    def leaves(self) -> dict[str, Criterion]:
-        """Criterion by code, in the sheet's order."""
-        return {
-            place.code: self.library[place.use]
-            for part in self.parts
-            for section in part.sections
-            for place in section.criteria
-        }
-
-    @cached_property
-    def gates(self) -> dict[str, dict[int, int]]:
-        """Criterion code → {stars: points needed}, for the criteria that carry a star gate."""
-        return {
-            code: {o.star: o.points for o in criterion.options if o.star}
-            for code, criterion in self.leaves.items()
-            if any(o.star for o in criterion.options)
-        }
-
-
-class Regime(Rule):
-    """A set of rules for step 5 with the days it governs."""
-
-    id: str
-    decision: str
-    vi: str
-    en: str
-    in_force_from: date
-    in_force_to: date | None = None
-    sheets: str
-    competences: dict[str, Competence]
-    deadlines: dict[str, Term]
-    batches: tuple[Batch, ...]
-    bands: tuple[Band, ...]
-    rating: Rating
-    certificate: CertificateRule
-    renewal: Renewal
-    upgrade: Upgrade
-    council: CouncilRules
-    eligibility: Eligibility
-    rejections: tuple[Ground, ...]
-
-    def batch_for(self, proposed_on: date) -> tuple[str, date, date]:
-        """Batch of a proposal: (name such as "2026-2", cut-off, done). The law says *before* both."""
-        for year in (proposed_on.year, proposed_on.year + 1):
-            for batch in self.batches:
-                cut_off = date.fromisoformat(f"{year}-{batch.cut_off}")
-                if proposed_on < cut_off:
-                    return f"{year}-{batch.code}", cut_off, date.fromisoformat(f"{year}-{batch.done}")
-        raise AssertionError(f"{self.id} has no batch after {proposed_on}")
-
-
-class Overrides(Entry):
-    """What one province does differently in steps 1 to 4 and 6."""
-
-    competences: dict[str, Competence] = Field(default_factory=dict)
-    deadlines: dict[str, Term] = Field(default_factory=dict)
-    settings: dict[str, Setting] = Field(default_factory=dict)
-
-
-class Practice(Entry):
-    """Rules of steps 1 to 4 and 6, with a province's own where it has any."""
-
-    id: str
-    competences: dict[str, Competence]
-    deadlines: dict[str, Term]
-    settings: dict[str, Setting]
-    idea_tests: tuple[Ground, ...]
-    provinces: dict[str, Overrides]
-
-    def deadline(self, name: str, province: str) -> Term:
-        """A term by name as the province keeps it."""
-        own = self.provinces.get(province)
-        return own.deadlines.get(name, self.deadlines[name]) if own else self.deadlines[name]
-
-    def setting(self, name: str, province: str) -> Any:
-        """A setting's value by name as the province keeps it."""
-        own = self.provinces.get(province)
-        return (own.settings.get(name, self.settings[name]) if own else self.settings[name]).value
+Shape = TypeVar("Shape", bound=Entry)
 
 
 class LawBook:
-    """All rules that are loaded, and the choice among them by date."""
+    """All rules that are loaded, and the choice among them. ``regimes`` stand newest first."""
 
     def __init__(
         self, regimes: Mapping[str, Regime], sheets: Mapping[str, Sheet], practice: Practice, hashes: Mapping[str, str]
     ) -> None:
         self.regimes, self.sheets, self.practice, self._hashes = regimes, sheets, practice, hashes
 
-    def regime_on(self, day: date) -> Regime:
-        """The regime in force on a filing date; refuses days that no loaded regime governs."""
+    def regime_for(self, kind: str, filed_on: date) -> Regime:
+        """The regime of a dossier: the newest in force on the filing date that takes its kind of registration."""
         for regime in self.regimes.values():
-            if regime.in_force_from <= day and (regime.in_force_to is None or day <= regime.in_force_to):
+            if regime.in_force_on(filed_on) and kind in regime.kinds.codes:
                 return regime
-        raise NoRegime(
-            f"Chưa nạp quy định đánh giá áp dụng cho ngày {day:%d/%m/%Y}.",
-            f"No loaded rating rules govern {day.isoformat()}.",
-            field="effective_on",
-            hint_vi="Kiểm tra ngày nộp hồ sơ.",
-            hint_en="Check the filing date.",
-        )
+        raise _no_regime(filed_on)
 
-    def competence(self, command: str, province: str, regime: Regime | None) -> Competence | None:
-        """Who may give ``command`` in a province under a regime; None when nobody may."""
+    def regime_on(self, day: date) -> Regime:
+        """The regime of an act without a dossier: the newest in force that day."""
+        for regime in self.regimes.values():
+            if regime.in_force_on(day):
+                return regime
+        raise _no_regime(day)
+
+    def finish_by(self, regime: Regime, kind: str) -> tuple[date, TransitionDossiers] | None:
+        """Last day for a dossier of an earlier regime (điều khoản chuyển tiếp), and the rule that sets it."""
+        for newer in self.regimes.values():
+            if newer.transition is not None and regime.id in newer.transition.regimes:
+                for rule in newer.transition.dossiers:
+                    if kind in rule.kinds:
+                        return rule.finish_by, rule
+        return None
+
+    def sheets_of(self, regime: Regime) -> dict[str, Sheet]:
+        """The regime's scoring sheets by id."""
+        return {s.id: s for s in self.sheets.values() if self.regimes[s.regime].sheets == regime.sheets}
+
+    def competence(
+        self, command: str, province: str, regime: Regime | None, level: str | None = None
+    ) -> Competence | None:
+        """Who may give ``command`` (at a level) in a province under a regime; None when nobody may.
+
+        What is said of the command at that level goes before what is said of the command as such; among
+        those the province's own word goes before practice, and practice before the regime.
+        """
         own = self.practice.provinces.get(province)
-        if own and command in own.competences:
-            return own.competences[command]
-        if command in self.practice.competences:
-            return self.practice.competences[command]
-        return regime.competences.get(command) if regime else None
+        sources = [own.competences if own else {}, self.practice.competences, regime.competences if regime else {}]
+        for name in [command] if level is None else [f"{command}@{level}", command]:
+            for source in sources:
+                if name in source:
+                    return source[name]
+        return None
+
+    def council_rules(self, regime: Regime, province: str) -> CouncilRules:
+        """Rules of procedure (quy chế hội đồng) as the province keeps them."""
+        own = self.practice.provinces.get(province)
+        if own is None or not own.council:
+            return regime.council
+        return CouncilRules.model_validate({**regime.council.model_dump(), **own.council})
+
+    def data_warnings(self, level: str | None, day: date) -> tuple[Ground, ...]:
+        """What is odd about an act of this level (None: not known) on that day."""
+        found = {
+            warning.code: warning
+            for regime in self.regimes.values()
+            for warning in regime.data_warnings
+            if warning.level in (None, level)
+            and warning.first_day <= day
+            and (warning.last_day is None or day <= warning.last_day)
+        }
+        return tuple(found.values())
 
     @property
     def hash(self) -> str:
         """SHA-256 over all rule files: what was derived under another one is derived again."""
-        return hashlib.sha256("\n".join(sorted(self._hashes.values())).encode()).hexdigest()
+        return _digest(*sorted(self._hashes.values()))
+
+    def regime_hash(self, regime: str) -> str:
+        """SHA-256 over the regime's file (and the one it amends)."""
+        return self._hashes[regime]
 
     def rules_hash(self, regime: str, sheet: str) -> str:
-        """SHA-256 over the regime's file, the sheet's file and its criteria library."""
-        parts = (self._hashes[regime], self._hashes[sheet], self._hashes[f"{regime}/criteria"])
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        """SHA-256 over the regime's file (and the one it amends), the sheet's file and its criteria library."""
+        library = self._hashes[f"{self.regimes[regime].sheets}/criteria"]
+        return _digest(self._hashes[regime], self._hashes[sheet], library)
 
 
-class BrokenRules(Exception):
-    """A rule file contradicts itself; the message names the file and the place."""
+def _no_regime(day: date) -> NoRegime:
+    return NoRegime(
+        f"Chưa nạp quy định đánh giá áp dụng cho ngày {day:%d/%m/%Y}.",
+        f"No loaded rating rules govern {day.isoformat()}.",
+        field="effective_on",
+        hint_vi="Kiểm tra ngày nộp hồ sơ.",
+        hint_en="Check the filing date.",
+    )
 
 
-def check_sheet(sheet: Sheet, total: int) -> None:
-    """Sums, unknown criteria, best options and gates of a sheet; raises BrokenRules."""
-    for part in sheet.parts:
-        for section in part.sections:
-            for place in section.criteria:
-                if place.use not in sheet.library:
-                    raise BrokenRules(f"{sheet.id} {place.code}: no criterion {place.use}")
-                criterion = sheet.library[place.use]
-                if max(o.points for o in criterion.options) != criterion.max:
-                    raise BrokenRules(f"{sheet.id} {place.code}: best option is not {criterion.max}")
-            if sum(sheet.library[p.use].max for p in section.criteria) != section.max:
-                raise BrokenRules(f"{sheet.id} section {section.code} does not add up to {section.max}")
-        if sum(s.max for s in part.sections) != part.max:
-            raise BrokenRules(f"{sheet.id} part {part.code} does not add up to {part.max}")
-    if sum(p.max for p in sheet.parts) != total:
-        raise BrokenRules(f"{sheet.id} does not add up to {total}")
-    if len(sheet.leaves) != sum(len(s.criteria) for p in sheet.parts for s in p.sections):
-        raise BrokenRules(f"{sheet.id} uses a code twice")
-
-
-def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
-    """Provinces exist and overrule only what there is to overrule; raises BrokenRules."""
-    known = {*practice.competences, *(c for regime in regimes for c in regime.competences)}
-    for code, own in practice.provinces.items():
-        where = f"practice.toml: provinces.{code}"
-        if len(code) != 2 or code not in areas():
-            raise BrokenRules(f"{where}: there is no such province")
-        for kind, given, base in (
-            ("competences", own.competences, known),
-            ("deadlines", own.deadlines, practice.deadlines),
-            ("settings", own.settings, practice.settings),
-        ):
-            for name in given:
-                if name not in base:
-                    raise BrokenRules(f"{where}.{kind}.{name}: there is nothing of that name to overrule")
+def _digest(*parts: str) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 @cache
 def law_book() -> LawBook:
-    """Read, check and hash all rule files that ship with the service."""
-    root = files("domain.law")
+    """The rule files that ship with the service."""
+    return load(files("domain.law"))
+
+
+def load(root: Traversable) -> LawBook:
+    """Read, check and hash all rule files under ``root``; raises BrokenRules."""
+    found = sealed(root)
     hashes: dict[str, str] = {}
-
-    def read(key: str, *path: str) -> dict[str, Any]:
-        raw = root.joinpath(*path).read_bytes()
-        hashes[key] = hashlib.sha256(raw).hexdigest()
-        return tomllib.loads(raw.decode())
-
-    regimes: dict[str, Regime] = {}
+    regimes = _load_regimes(found[""], hashes)
     sheets: dict[str, Sheet] = {}
-    for entry in sorted(root.joinpath("regimes").iterdir(), key=lambda e: e.name):
-        if not entry.name.endswith(".toml"):
-            continue
-        regime = Regime.model_validate(read(entry.name.removesuffix(".toml"), "regimes", entry.name))
-        regimes[regime.id] = regime
-        raw_library = read(f"{regime.id}/criteria", "sheets", regime.sheets, "criteria.toml")
-        library = {key: Criterion.model_validate(value) for key, value in raw_library.items()}
-        for file in sorted(root.joinpath("sheets", regime.sheets).iterdir(), key=lambda e: e.name):
-            if file.name in ("criteria.toml",) or not file.name.endswith(".toml"):
-                continue
-            raw_sheet = read(file.name.removesuffix(".toml"), "sheets", regime.sheets, file.name)
-            sheet = Sheet.model_validate({**raw_sheet, "library": library})
-            check_sheet(sheet, regime.rating.total)
-            sheets[sheet.id] = sheet
-    practice = Practice.model_validate(read("practice", "practice.toml"))
+    for folder, contents in found.items():
+        if folder:
+            _load_sheets(folder, contents, regimes, sheets, hashes)
+    if unfound := [r.id for r in regimes.values() if f"sheets/{r.sheets}" not in found]:
+        raise BrokenRules(f"no folder of sheets for {', '.join(unfound)}")
+    practice = _shaped(Practice, "practice.toml", _parsed("practice.toml", found[""]["practice.toml"]))
+    hashes["practice"] = sha256(found[""]["practice.toml"]).hexdigest()
     check_practice(practice, regimes.values())
     return LawBook(regimes, sheets, practice, hashes)
+
+
+def _load_regimes(contents: Mapping[str, bytes], hashes: dict[str, str]) -> dict[str, Regime]:
+    raw = {name: _parsed(name, content) for name, content in contents.items() if name.startswith("regimes/")}
+    found: list[Regime] = []
+    for name, table in raw.items():
+        amended = f"regimes/{table['amends']}.toml" if "amends" in table else None
+        if amended is not None and (amended not in raw or "amends" in raw[amended]):
+            raise BrokenRules(f"{name}: cannot amend {table['amends']}")
+        regime = _shaped(Regime, name, _amended(raw[amended], table) if amended else table)
+        if name != f"regimes/{regime.id}.toml":
+            raise BrokenRules(f"{name}: its id is {regime.id}")
+        check_regime(regime)
+        hashes[regime.id] = _digest(*(sha256(contents[n]).hexdigest() for n in (name, amended) if n))
+        found.append(regime)
+    regimes = {r.id: r for r in sorted(found, key=lambda r: r.in_force_from, reverse=True)}
+    check_regimes(regimes)
+    return regimes
+
+
+def _amended(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """The amended regime's table under the change; a level that is gone takes its competences and its term along."""
+    merged = _merged(base, change)
+    kept = {"", COMMUNE, *(level["code"] for level in merged["levels"])}
+    merged["competences"] = {
+        c: who for c, who in merged["competences"].items() if who["roles"] and c.partition("@")[2] in kept
+    }
+    gone = {f"{level['code']}_intake" for level in base["levels"]} - {f"{code}_intake" for code in kept}
+    merged["deadlines"] = {name: term for name, term in merged["deadlines"].items() if name not in gone}
+    return merged
+
+
+def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Tables merge, everything else is replaced."""
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _load_sheets(
+    folder: str,
+    contents: Mapping[str, bytes],
+    regimes: Mapping[str, Regime],
+    sheets: dict[str, Sheet],
+    hashes: dict[str, str],
+) -> None:
+    name = folder.partition("/")[2]
+    users = [regime for regime in regimes.values() if regime.sheets == name]
+    library: dict[str, Criterion] = {}
+    digests: list[str] = []
+    for file in sorted(f for f in contents if f.startswith("criteria")):
+        where = f"{folder}/{file}"
+        for key, value in _parsed(where, contents[file]).items():
+            if key in library:
+                raise BrokenRules(f"{where}: {key} is there twice")
+            library[key] = _shaped(Criterion, f"{where}: {key}", value)
+            check_criterion(f"{where}: {key}", library[key])
+        digests.append(sha256(contents[file]).hexdigest())
+    hashes[f"{name}/criteria"] = _digest(*digests)
+    for file in sorted(f for f in contents if not f.startswith("criteria")):
+        where = f"{folder}/{file}"
+        sheet = _shaped(Sheet, where, {**_parsed(where, contents[file]), "library": library})
+        if sheet.id in sheets or f"{sheet.id}.toml" != file or sheet.regime not in {r.id for r in users}:
+            raise BrokenRules(f"{where}: its id or regime is not the file's")
+        for regime in users:
+            check_sheet(sheet, regime)
+        sheets[sheet.id] = sheet
+        hashes[sheet.id] = sha256(contents[file]).hexdigest()
+
+
+def _parsed(where: str, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise BrokenRules(f"{where}: {broken}") from None
+
+
+def _shaped(shape: type[Shape], where: str, table: dict[str, Any]) -> Shape:
+    try:
+        return shape.model_validate(table)
+    except ValidationError as broken:
+        raise BrokenRules(f"{where}: {broken}") from None

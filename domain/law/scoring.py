@@ -1,15 +1,15 @@
 """From score sheets to stars (từ phiếu điểm đến hạng sao): exact numbers only, no rounding anywhere.
 
-Source: Decision 26/2026/QĐ-TTg article 4 and annex II. A total alone does not give a star: each star
-also needs the gated options of its own and every lower level.
+A total alone does not give a star: each star also needs the gated options of its own and every lower level.
+Bands and gates come from the regime's and the sheet's files.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from domain.law.book import Regime, Sheet
-from domain.product.facts import Choice, Gate
+from domain.law.models import Regime, Sheet
+from domain.product.rating_facts import Choice
 from domain.refusals import Invalid
 
 
@@ -66,37 +66,74 @@ def total_of(sheet: Sheet, choices: Iterable[Choice]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class GateCheck:
+    """A star gate (điều kiện tối thiểu) held against the points found for its criterion."""
+
+    code: str
+    stars: int
+    needed: int
+    found: Fraction
+
+    @property
+    def met(self) -> bool:
+        """Whether the points suffice."""
+        return self.found >= self.needed
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Result of a scoring: exact average, its band, the gates missed up to that band, the stars."""
 
     average: Fraction
     band: int
-    missed: tuple[Gate, ...]
+    missed: tuple[GateCheck, ...]
     stars: int
 
 
-def outcome(regime: Regime, sheet: Sheet, totals: Iterable[int], agreed: Mapping[str, int]) -> Outcome:
+def outcome(regime: Regime, sheet: Sheet, totals: Iterable[int], found: Mapping[str, Fraction | int]) -> Outcome:
     """Average of the members' totals → band → stars.
 
-    ``agreed``: points per gated criterion as the council agreed with the advisory team's finding.
-    A missed gate of star s holds the product below s; bands below the certifiable star have no gates.
+    ``found``: points per gated criterion, as the council agreed or as ``average_points`` says, whichever the
+    council's rules test. A missed gate of star s holds the product below s; bands below the certifiable star
+    have no gates.
     """
     values = list(totals)
     average = Fraction(sum(values), len(values))
-    band = next(b.stars for b in sorted(regime.bands, key=lambda b: -b.stars) if average >= b.min)
-    lowest = regime.rating.certifiable_from_stars
-    missed: list[Gate] = []
-    stars = min(band, lowest - 1)
-    for level in range(lowest, band + 1):
-        failed = [
-            Gate(code=code, stars=level, needed=gates[level], found=agreed.get(code, 0))
-            for code, gates in sheet.gates.items()
-            if level in gates and agreed.get(code, 0) < gates[level]
-        ]
-        missed.extend(failed)
-        if not missed:
-            stars = level
-    return Outcome(average, band, tuple(missed), stars)
+    band = band_of(regime, average)
+    missed = tuple(gate for gate in checklist(sheet, found) if gate.stars <= band and not gate.met)
+    lowest_missed = min((gate.stars for gate in missed), default=band + 1)
+    return Outcome(average, band, missed, min(band, lowest_missed - 1))
+
+
+def band_of(regime: Regime, average: Fraction) -> int:
+    """Stars of the band in which the exact average lies."""
+    return max(band.stars for band in regime.bands if average >= band.min)
+
+
+def checklist(sheet: Sheet, found: Mapping[str, Fraction | int]) -> tuple[GateCheck, ...]:
+    """Every gate of the sheet, star by star; a criterion nothing was found for counts 0."""
+    gates = [
+        GateCheck(code, stars, needed, Fraction(found.get(code, 0)))
+        for code, by_star in sheet.gates.items()
+        for stars, needed in by_star.items()
+    ]
+    return tuple(sorted(gates, key=lambda gate: gate.stars))
+
+
+def average_points(members: Sequence[Mapping[str, int]]) -> dict[str, Fraction]:
+    """Exact average of the members' points by criterion; each has answered the same criteria."""
+    return {code: Fraction(sum(points[code] for points in members), len(members)) for code in members[0]}
+
+
+def spread(totals: Iterable[Fraction | int]) -> Fraction:
+    """Largest minus smallest total (chênh lệch điểm); 0 with fewer than two."""
+    values = [Fraction(total) for total in totals]
+    return max(values) - min(values) if values else Fraction(0)
+
+
+def exceeds(totals: Iterable[Fraction | int], limit: Fraction) -> bool:
+    """Whether the totals lie further apart than the council's limit; exactly the limit does not."""
+    return spread(totals) > limit
 
 
 def exact(value: Fraction) -> str:
