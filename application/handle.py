@@ -1,18 +1,25 @@
-"""The use case: one function carries every command of every step.
+"""The use case: one function carries every command of every stream.
 
-Given the product as known and an order, it authorises, checks the version, decides and wraps the
-facts in their envelopes. It touches no database: the writer loads before and appends after.
+Given the states as known and an order, it authorises, checks the version, decides and wraps the facts in
+their envelopes. It touches no database: the writer loads before and appends after.
 """
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from application.recorded import Recorded, envelope
+from domain.command import Command, Context
+from domain.decide import decide
 from domain.law.book import LawBook
-from domain.product.command import Command, Context
-from domain.product.decide import decide, open_claim
-from domain.product.state import Product, Told, evolve, fold
+from domain.product.claims import open_claim
+from domain.product.state import Product
+from domain.refusals import NotFound
+from domain.sealing import Seals
+from domain.stream import For, Told
+from domain.streams import KINDS, kind_of
 from domain.values import Actor, Moment
 
 KEYS = UUID("6f636f70-0000-4000-8000-6b6579000000")
@@ -21,27 +28,35 @@ KEYS = UUID("6f636f70-0000-4000-8000-6b6579000000")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command as it arrived: for which product, by whom, under which id.
+    """A command as it arrived: for which stream, by whom, under which id.
 
-    ``digest``: SHA-256 of what was asked; the same id with another digest is a reused key.
+    ``digest``: keyed digest of what was asked; the same id with another digest is a reused key.
     ``expected_version``: from If-Match, or None.
     """
 
     command_id: UUID
-    product_id: UUID
+    stream_id: UUID
     command: Command
     actor: Actor
     digest: bytes
     expected_version: int | None = None
 
+    def day(self, moment: Moment) -> date:
+        """Date of the act."""
+        return self.command.effective_on or moment.today
+
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What follows from an order: the facts to append and the product after them."""
+    """What follows from an order: the facts to append, and the streams it was decided on and changed.
+
+    ``recorded`` ends with the facts of the order's own stream.
+    """
 
     recorded: tuple[Recorded, ...]
-    before: Product
-    after: Product
+    before: int
+    after: int
+    states: Mapping[UUID, Any]
     acquired: bytes | None
     released: bytes | None
 
@@ -51,36 +66,84 @@ def command_id_of(actor: Actor, key: str | None) -> UUID:
     return uuid5(KEYS, f"{actor.model_dump_json()}\n{key}") if key else uuid4()
 
 
-def digest_of(product: str, command: Command) -> bytes:
-    """What was asked, so that a reused key is noticed. ``product``: its id, or "" when one is opened."""
-    text = f"{product}\n{command.name}\n{command.model_dump_json(exclude_unset=True)}"
-    return hashlib.sha256(text.encode()).digest()
+def asked(stream: str, command: Command) -> str:
+    """What was asked, as text, so that a reused key is noticed. ``stream``: its id, or "" when one is opened."""
+    return f"{stream}\n{command.name}\n{command.model_dump_json(exclude_unset=True)}"
 
 
-def handle(product: Product, order: Order, law: LawBook, moment: Moment, history: tuple[Told, ...] = ()) -> Handled:
-    """Authorise, check the version, decide. Raises Refusal; stores nothing."""
-    command = order.command
-    effective_on = command.effective_on or moment.today
-    ctx = Context(law, order.actor, moment, effective_on, history, order.expected_version)
-    facts = decide(product, command, ctx)
-    after, recorded, told = product, [], list(history)
-    for version, fact in enumerate(facts, product.version + 1):
-        entry = Told(version, fact, effective_on, command.source)
-        told.append(entry)
-        after = evolve(after, entry)
+def handle(
+    states: Mapping[UUID, Any],
+    order: Order,
+    law: LawBook,
+    seals: Seals,
+    moment: Moment,
+    history: tuple[Told, ...] = (),
+) -> Handled:
+    """Authorise, check the version, decide. Raises Refusal; stores nothing.
+
+    ``states``: the order's own stream and those its command needs. ``history``: of the own stream, for commands
+    that need it.
+    """
+    command, state = order.command, states[order.stream_id]
+    if not KINDS[command.stream].holds(state):
+        raise NotFound("Mã này là của hồ sơ loại khác.", f"This id is not of a {command.stream}.")
+    effective_on = order.day(moment)
+    ctx = Context(
+        law,
+        order.actor,
+        moment,
+        effective_on,
+        seals,
+        order.stream_id,
+        history,
+        order.expected_version,
+        states,
+        command.source,
+    )
+    decided = decide(state, command, ctx)
+    changed: dict[UUID, Any] = {}
+    recorded: list[Recorded] = []
+    told = list(history)
+    own = [For(order.stream_id, entry) for entry in decided if not isinstance(entry, For)]
+    for entry in [*(e for e in decided if isinstance(e, For)), *own]:
+        kind = kind_of(entry.fact)
+        before = changed.get(entry.stream_id) or states.get(entry.stream_id) or kind.empty
+        telling = Told(before.version + 1, entry.fact, effective_on, command.source, order.actor.person)
+        after = kind.evolve(before, telling)
+        changed[entry.stream_id] = after
+        if entry.stream_id == order.stream_id:
+            told.append(telling)
         wrapped = envelope(
-            fact,
+            entry.fact,
             recorded_at=moment.at,
             effective_on=effective_on,
             actor=order.actor,
             paper=command.paper,
             source=command.source,
             command_id=order.command_id,
-            commune=after.commune,
+            commune=place_of(after, order.actor),
         )
-        recorded.append(Recorded(order.product_id, version, wrapped))
-    if history and facts:
-        after = replace(fold(told), version=after.version)
-    held, wanted = open_claim(product), open_claim(after)
+        recorded.append(Recorded(entry.stream_id, telling.version, wrapped))
+    if history and own:
+        whole = KINDS[command.stream].fold(told)
+        changed[order.stream_id] = replace(whole, version=changed[order.stream_id].version)
+    after = changed.get(order.stream_id, state)
+    held, wanted = _claim(state), _claim(after)
     moved = held != wanted
-    return Handled(tuple(recorded), product, after, wanted if moved else None, held if moved else None)
+    return Handled(
+        tuple(recorded),
+        state.version,
+        after.version,
+        changed,
+        wanted if moved else None,
+        held if moved else None,
+    )
+
+
+def place_of(state: Any, actor: Actor) -> str:
+    """Where a fact happened: the product's commune, else the area of the council or the authority."""
+    return str(getattr(state, "commune", "") or getattr(state, "area", "") or actor.area)
+
+
+def _claim(state: Any) -> bytes | None:
+    return open_claim(state) if isinstance(state, Product) else None

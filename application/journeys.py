@@ -1,4 +1,4 @@
-"""Products folded from their facts, the latest ones kept in memory.
+"""Streams folded from their facts, the latest states kept in memory.
 
 Kept states are a shortcut, never the truth: the journal's version check decides. A correction tells
 the whole story again, so its product is read and folded from the start.
@@ -7,70 +7,76 @@ the whole story again, so its product is read and folded from the start.
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from application.recorded import Recorded
 from application.store import LATEST, Journal
 from domain.product.facts import FactCorrected
-from domain.product.state import Product, evolve, fold
-
-EMPTY = Product()
+from domain.streams import kind_of
 
 
 class Journeys:
-    """Product by id, at most ``size`` of them kept."""
+    """State by stream, at most ``size`` of them kept."""
 
     def __init__(self, journal: Journal, size: int = 20_000) -> None:
         self._journal, self._size = journal, size
-        self._kept: OrderedDict[UUID, Product] = OrderedDict()
+        self._kept: OrderedDict[UUID, Any] = OrderedDict()
 
-    def kept(self, product_id: UUID) -> Product | None:
+    def kept(self, stream: UUID) -> Any | None:
         """The state as last seen here; another process may have moved on since."""
-        product = self._kept.get(product_id)
-        if product is not None:
-            self._kept.move_to_end(product_id)
-        return product
+        state = self._kept.get(stream)
+        if state is not None:
+            self._kept.move_to_end(stream)
+        return state
 
-    def load(self, products: Iterable[UUID], up_to: int = LATEST) -> dict[UUID, Product]:
-        """Fold products from the journal and keep them; one with no facts is empty."""
-        wanted = list(products)
-        found = dict.fromkeys(wanted, EMPTY)
+    def load(self, streams: Iterable[UUID], up_to: int = LATEST) -> dict[UUID, Any]:
+        """Fold streams from the journal and keep them; those that have no facts are left out."""
+        wanted = list(streams)
+        found: dict[UUID, Any] = {}
         if wanted:
             for key, recorded in groupby(self._journal.streams(wanted, up_to), lambda r: r.originator_id):
-                found[key] = fold(r.told for r in recorded)
+                facts = list(recorded)
+                found[key] = kind_of(facts[0].fact).fold(r.told for r in facts)
         self.keep(found)
         return found
 
-    def keep(self, products: Mapping[UUID, Product]) -> None:
+    def keep(self, states: Mapping[UUID, Any]) -> None:
         """Remember states, forgetting those not used for longest."""
-        for key, product in products.items():
-            if product.version:
-                self._kept[key] = product
+        for key, state in states.items():
+            if state.version:
+                self._kept[key] = state
                 self._kept.move_to_end(key)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
-    def follow(self, page: Iterable[Recorded], up_to: int) -> dict[UUID, Product]:
-        """Bring the products of a page of facts up to it; the states after the page, by product.
+    def forget(self, streams: Iterable[UUID]) -> None:
+        """Drop states that may be old."""
+        for key in streams:
+            self._kept.pop(key, None)
+
+    def follow(self, page: Iterable[Recorded], up_to: int) -> dict[UUID, Any]:
+        """Bring the streams of a page of facts up to it; the states after the page, by stream.
 
         The page holds every fact after the last one followed, in order.
         """
         touched: dict[UUID, list[Recorded]] = {}
         for recorded in page:
             touched.setdefault(recorded.originator_id, []).append(recorded)
-        states: dict[UUID, Product] = {}
+        states: dict[UUID, Any] = {}
         reload: list[UUID] = []
-        for key, recorded_facts in touched.items():
-            product = self._kept.get(key) or EMPTY
-            if product.version == recorded_facts[-1].originator_version:  # this page was followed before
-                states[key] = product
+        for key, facts in touched.items():
+            kind = kind_of(facts[0].fact)
+            state = self._kept.get(key) or kind.empty
+            if state.version == facts[-1].originator_version:  # this page was followed before
+                states[key] = state
                 continue
-            whole = product.version + 1 == recorded_facts[0].originator_version
-            if not whole or any(isinstance(r.fact, FactCorrected) for r in recorded_facts):
+            whole = state.version + 1 == facts[0].originator_version
+            if not whole or any(isinstance(r.fact, FactCorrected) for r in facts):
                 reload.append(key)
                 continue
-            for recorded in recorded_facts:
-                product = evolve(product, recorded.told)
-            states[key] = product
+            for recorded in facts:
+                state = kind.evolve(state, recorded.told)
+            states[key] = state
         self.keep(states)
         return states | self.load(reload, up_to)

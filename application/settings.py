@@ -16,12 +16,16 @@ class Settings:
     (OCOP_SERVICE_LOGIN, OCOP_SERVICE_PASSWORD; default: none).
     ``var``: folder of the embedded database and the token file (OCOP_VAR, default ./var).
     ``tokens``: file of bearer tokens (OCOP_TOKENS, default <var>/tokens.json).
+    ``master_key``: key that sealed content's keys are wrapped with, 64 hex digits (OCOP_MASTER_KEY; default: the
+    file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
     ``log_format``: "json" or "text" (OCOP_LOG; default: text on a terminal).
     """
 
     var: Path
     tokens: Path
+    master_key_file: Path
+    master_key: str | None = field(default=None, repr=False)
     database_url: str | None = None
     owner_database_url: str | None = None
     service_login: str | None = None
@@ -37,6 +41,8 @@ class Settings:
         return cls(
             var=var,
             tokens=Path(env.get("OCOP_TOKENS") or var / "tokens.json").absolute(),
+            master_key_file=Path(env.get("OCOP_MASTER_KEY_FILE") or var / "master.key").absolute(),
+            master_key=env.get("OCOP_MASTER_KEY") or None,
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
             service_login=env.get("OCOP_SERVICE_LOGIN") or None,

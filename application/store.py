@@ -35,6 +35,7 @@ APPEND = (
     "SELECT ocop.append(%b::uuid[], %b::int8[], %b::text[], %b::bytea[],"
     " %b::uuid[], %b::bytea[], %b::uuid[], %b::int8[], %b::int8[], %b::bytea[], %b::uuid[], %b::bytea[])"
 )
+APPEND_SEEING = APPEND.replace("ocop.append(", "ocop.append_seeing(%b::uuid[], %b::int8[], ")
 SELECT_STREAMS = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE originator_id = ANY(%b) AND notification_id <= %b ORDER BY originator_id, originator_version"
@@ -42,6 +43,10 @@ SELECT_STREAMS = (
 SELECT_PAGE = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE notification_id > %b AND notification_id <= %b ORDER BY notification_id LIMIT %b"
+)
+SELECT_SPAN_OF = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE originator_id BETWEEN %b AND %b AND topic = ANY(%b) ORDER BY originator_id, originator_version"
 )
 SELECT_LATEST = (
     "SELECT originator_version, notification_id FROM ocop.events WHERE originator_id = %s"
@@ -79,18 +84,33 @@ class CommandRow:
 
     command_id: UUID
     digest: bytes
-    product_id: UUID
+    stream_id: UUID
     from_version: int
     to_version: int
 
 
 @dataclass(slots=True)
 class Beside:
-    """What is written in the same transaction as the facts."""
+    """What is written in the same transaction as the facts.
+
+    ``seen``: streams that were decided on and not changed, with their versions: they must not have moved on.
+    """
 
     commands: list[CommandRow] = field(default_factory=list)
     claims: list[tuple[bytes, UUID]] = field(default_factory=list)
     released: list[bytes] = field(default_factory=list)
+    seen: dict[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row of the journal as it is, not read yet."""
+
+    stream: UUID
+    version: int
+    position: int
+    name: str
+    state: bytes
 
 
 class Conflict(Exception):
@@ -116,23 +136,27 @@ class FactRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int]:
         """Append rows with their commands and claims; positions in the given order."""
         b = beside or Beside()
-        params = (
+        params: tuple[list[Any], ...] = (
             [e.originator_id for e in stored_events],
             [e.originator_version for e in stored_events],
             [e.topic for e in stored_events],
             [e.state for e in stored_events],
             [c.command_id for c in b.commands],
             [c.digest for c in b.commands],
-            [c.product_id for c in b.commands],
+            [c.stream_id for c in b.commands],
             [c.from_version for c in b.commands],
             [c.to_version for c in b.commands],
             [key for key, _product in b.claims],
             [product for _key, product in b.claims],
             b.released,
         )
+        query, name = APPEND, "append"
+        if b.seen:
+            query, name = APPEND_SEEING, "append_seeing"
+            params = (list(b.seen), list(b.seen.values()), *params)
         with self.datastore.get_connection() as connection:
-            rows = connection.execute(APPEND, params, prepare=True).fetchall()
-        return [row["append"] for row in rows]
+            rows = connection.execute(query, params, prepare=True).fetchall()
+        return [row[name] for row in rows]
 
 
 class FactFactory(PostgresFactory):
@@ -158,7 +182,7 @@ class FactFactory(PostgresFactory):
 
 
 class Journal(Application[UUID]):
-    """All products' streams: append, read a stream, read everything in order."""
+    """All streams: append, read a stream, read everything in order."""
 
     name = "ocop"
 
@@ -208,10 +232,10 @@ class Journal(Application[UUID]):
             raise Conflict(_CONSTRAINTS.get(constraint or "", "version")) from error
         return list(positions or [])
 
-    def streams(self, products: Iterable[UUID], up_to: int = LATEST) -> list[Recorded]:
-        """All facts of some products, by product and version, not beyond a position."""
+    def streams(self, streams: Iterable[UUID], up_to: int = LATEST) -> list[Recorded]:
+        """All facts of some streams, by stream and version, not beyond a position."""
         with self._connection() as connection:
-            rows = connection.execute(SELECT_STREAMS, (list(products), up_to), prepare=True, binary=True).fetchall()
+            rows = connection.execute(SELECT_STREAMS, (list(streams), up_to), prepare=True, binary=True).fetchall()
         return [_recorded(row) for row in rows]
 
     def page(self, after: int, limit: int, up_to: int = LATEST) -> list[Recorded]:
@@ -220,16 +244,25 @@ class Journal(Application[UUID]):
             rows = connection.execute(SELECT_PAGE, (after, up_to, limit), prepare=True, binary=True).fetchall()
         return [_recorded(row) for row in rows]
 
+    def span_of(self, names: Sequence[str], first: UUID, last: UUID) -> list[Stored]:
+        """Facts of some stored names in the streams from one id to another, by stream and version, as stored."""
+        with self._connection() as connection:
+            rows = connection.execute(SELECT_SPAN_OF, (first, last, list(names)), prepare=True, binary=True).fetchall()
+        return [
+            Stored(r["originator_id"], r["originator_version"], r["notification_id"], r["topic"], bytes(r["state"]))
+            for r in rows
+        ]
+
     def head(self) -> int:
         """Position of the newest fact; 0 when there is none."""
         with self._connection() as connection:
             row = connection.execute("SELECT max(notification_id) FROM ocop.events").fetchone()
         return (row and row["max"]) or 0
 
-    def latest(self, product: UUID) -> tuple[int, int]:
-        """Version and position of a product's newest fact; (0, 0) when it has none."""
+    def latest(self, stream: UUID) -> tuple[int, int]:
+        """Version and position of a stream's newest fact; (0, 0) when it has none."""
         with self._connection() as connection:
-            row = connection.execute(SELECT_LATEST, (product,), prepare=True).fetchone()
+            row = connection.execute(SELECT_LATEST, (stream,), prepare=True).fetchone()
         return (row["originator_version"], row["notification_id"]) if row else (0, 0)
 
     def command(self, command_id: UUID) -> CommandRow | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -22,12 +23,15 @@ from eventsourcing.persistence import PersistenceError
 from prometheus_client import Counter, Histogram
 
 from application.handle import Handled, Order, handle
-from application.journeys import EMPTY, Journeys
+from application.journeys import Journeys
 from application.store import Beside, CommandRow, Conflict, Journal
+from domain.decide import new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.product.state import Product, Told, fold
 from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal
+from domain.sealing import Seals
+from domain.stream import Told
+from domain.streams import KINDS, kind_of
 from domain.values import Moment
 
 log = structlog.get_logger(__name__)
@@ -41,13 +45,13 @@ SETTLED = Counter("ocop_commands_total", "Commands by outcome", ["outcome"])
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets: the product's version after, and the facts that were stored.
+    """What the caller gets: the stream's version after, and the facts that were stored in it.
 
     ``facts``: (stored name, version, position) each; empty when nothing changed.
     ``repeated``: the command had been carried out before under the same key.
     """
 
-    product_id: UUID
+    stream_id: UUID
     version: int
     position: int
     facts: tuple[tuple[str, int, int], ...]
@@ -69,8 +73,8 @@ def utc_now() -> datetime:
 class Writer:
     """Start it once a process; ``run`` from any coroutine of one event loop."""
 
-    def __init__(self, journal: Journal, law: LawBook, clock: Callable[[], datetime] = utc_now) -> None:
-        self._journal, self._law, self._clock = journal, law, clock
+    def __init__(self, journal: Journal, law: LawBook, seals: Seals, clock: Callable[[], datetime] = utc_now) -> None:
+        self._journal, self._law, self._seals, self._clock = journal, law, seals, clock
         self._journeys = Journeys(journal)
         self._waiting: queue.SimpleQueue[tuple[Order, asyncio.Future[Answer]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
@@ -164,51 +168,73 @@ class Writer:
     def _together(self, orders: list[Order]) -> Outcomes:
         """Decide on kept states and append once; orders left out are settled alone."""
         moment, beside = self._moment(), Beside()
-        states = self._states(orders)
+        states = self._states(orders, moment)
         taken: list[tuple[int, Order, Handled]] = []
         seen: set[UUID] = set()
         contested: set[UUID] = set()
+        changed: dict[UUID, Any] = {}
+        looked_at: set[UUID] = set()
         for index, order in enumerate(orders):
-            alone = order.command.needs_history or order.command_id in seen or order.product_id in contested
-            if alone:
-                contested.add(order.product_id)
+            own = states.get(order.stream_id)
+            if own is not None and not KINDS[order.command.stream].holds(own):
+                continue
+            touched = {order.stream_id, *(order.command.needs(own, order.day(moment)) if own is not None else ())}
+            alone = order.command.needs_history or order.command_id in seen or not touched.isdisjoint(contested)
+            if alone or not touched <= states.keys():
+                contested |= touched
                 continue
             try:
-                done = handle(states[order.product_id], order, self._law, moment)
+                done = handle(states, order, self._law, self._seals, moment)
             except Refusal:
-                # Perhaps true, perhaps another process moved the product on: settle it on fresh facts.
-                # Later orders for the product wait their turn behind it.
-                contested.add(order.product_id)
+                # Perhaps true, perhaps another process moved the stream on: settle it on fresh facts.
+                # Later orders for what it touches wait their turn behind it.
+                contested |= touched
                 continue
             if not done.recorded or done.released in {key for key, _ in beside.claims}:
                 # An append gives names back before it takes any: one taken in this batch comes back later.
-                contested.add(order.product_id)
+                contested |= touched
                 continue
             seen.add(order.command_id)
-            states[order.product_id] = done.after
+            states.update(done.states)
+            changed.update(done.states)
+            looked_at |= touched
             note(beside, order, done)
             taken.append((index, order, done))
         if not taken:
             return {}
         BATCHES.observe(len(taken))
         facts = [recorded for _, _, done in taken for recorded in done.recorded]
+        beside.seen = {stream: states[stream].version for stream in looked_at - changed.keys()}
         positions = iter(self._journal.append(facts, beside))
-        self._journeys.keep({order.product_id: states[order.product_id] for _, order, _ in taken})
+        self._journeys.keep(changed)
         return {index: answer(order, done, positions) for index, order, done in taken}
 
-    def _states(self, orders: list[Order]) -> dict[UUID, Product]:
-        states: dict[UUID, Product] = {}
-        unknown: list[UUID] = []
+    def _states(self, orders: list[Order], moment: Moment) -> dict[UUID, Any]:
+        """States of the orders' streams and of those their commands need, as far as there are any."""
+        states: dict[UUID, Any] = {}
+        unknown: set[UUID] = set()
         for order in orders:
-            kept = self._journeys.kept(order.product_id)
+            kind = order.command.stream
+            kept = self._journeys.kept(order.stream_id)
             if kept is not None:
-                states[order.product_id] = kept
-            elif order.command.name == "identify-product":
+                states[order.stream_id] = kept
+            elif order.stream_id == new_stream(order.command_id, kind):
                 # Its id comes from the command's: nothing can be stored under it but this command.
-                states[order.product_id] = EMPTY
+                states[order.stream_id] = KINDS[kind].empty
             else:
-                unknown.append(order.product_id)
-        return states | self._journeys.load(unknown)
+                unknown.add(order.stream_id)
+        states |= self._journeys.load(unknown)
+        for order in orders:
+            if order.command.opens:
+                states.setdefault(order.stream_id, KINDS[order.command.stream].empty)
+        others = {
+            stream
+            for order in orders
+            if KINDS[order.command.stream].holds(states.get(order.stream_id))
+            for stream in order.command.needs(states[order.stream_id], order.day(moment))
+        } - states.keys()
+        kept_others = {stream: state for stream in others if (state := self._journeys.kept(stream)) is not None}
+        return states | kept_others | self._journeys.load(others - kept_others.keys())
 
     def _alone(self, order: Order, patience: float) -> Answer | BaseException:
         """Settle one order on fresh facts; again when another process got in between."""
@@ -229,31 +255,45 @@ class Writer:
                 return busy()
 
     def _attempt(self, order: Order) -> Answer:
-        # The product is read before the command is looked up: if the same command is stored meanwhile
+        # All streams are read before the command is looked up: if the same command is stored meanwhile
         # (by another process, or by an append given up here), that shows as a conflict, not as a refusal.
-        version, position = self._journal.latest(order.product_id)
+        command, stream = order.command, order.stream_id
+        moment = self._moment()
+        state, position, history = self._read(order)
+        # Other streams are read afresh; one that moves on before the append is a conflict, as in the batch.
+        others = self._journeys.load(command.needs(state, order.day(moment))) if state is not None else {}
         known = self._journal.command(order.command_id)
         if known is not None:
             return self._repeat(order, known)
-        if not version and order.command.name != "identify-product":
-            raise NotFound("Không tìm thấy sản phẩm.", "There is no such product.")
-        product = self._journeys.kept(order.product_id) or EMPTY
-        history: tuple[Told, ...] = ()
-        if product.version != version or order.command.needs_history:
-            history = tuple(r.told for r in self._journal.streams([order.product_id]))
-            product = fold(history)
-            self._journeys.keep({order.product_id: product})
-        wanted = history if order.command.needs_history else ()
-        done = handle(product, order, self._law, self._moment(), wanted)
-        if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, order.product_id):
+        if state is None:
+            raise NotFound("Không tìm thấy hồ sơ này.", "There is nothing of the kind under this id.")
+        states = others | {stream: state}
+        done = handle(states, order, self._law, self._seals, moment, history if command.needs_history else ())
+        if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, stream):
             raise _taken()
-        beside = Beside()
+        beside = Beside(seen={key: seen.version for key, seen in states.items() if key not in done.states})
         note(beside, order, done)
         positions = iter(self._journal.append(list(done.recorded), beside))
-        self._journeys.keep({order.product_id: done.after})
+        self._journeys.keep(done.states)
         if not done.recorded:
-            return Answer(order.product_id, product.version, position, ())
+            return Answer(stream, state.version, position, ())
         return answer(order, done, positions)
+
+    def _read(self, order: Order) -> tuple[Any | None, int, tuple[Told, ...]]:
+        """State of the order's own stream as it is stored, None when there is none of its kind; position; history."""
+        command, stream = order.command, order.stream_id
+        kind = KINDS[command.stream]
+        version, position = self._journal.latest(stream)
+        if not version:
+            return (kind.empty if command.opens else None), position, ()
+        kept = self._journeys.kept(stream)
+        if kept is not None and kept.version == version and not command.needs_history:
+            return (kept if kind.holds(kept) else None), position, ()
+        recorded = self._journal.streams([stream])
+        history = tuple(r.told for r in recorded)
+        state = kind_of(recorded[0].fact).fold(history)
+        self._journeys.keep({stream: state})
+        return (state if kind.holds(state) else None), recorded[-1].position, history
 
     def _repeat(self, order: Order, known: CommandRow) -> Answer:
         if known.digest != order.digest:
@@ -264,10 +304,10 @@ class Writer:
                 hint_vi="Dùng khóa mới cho mỗi yêu cầu mới.",
                 hint_en="Use a new key for each new request.",
             )
-        facts = [r for r in self._journal.streams([known.product_id]) if r.originator_version <= known.to_version]
+        facts = [r for r in self._journal.streams([known.stream_id]) if r.originator_version <= known.to_version]
         fresh = [r for r in facts if r.originator_version > known.from_version]
         return Answer(
-            known.product_id,
+            known.stream_id,
             known.to_version,
             facts[-1].position if facts else 0,
             tuple((r.fact.stored_name, r.originator_version, r.position) for r in fresh),
@@ -277,19 +317,20 @@ class Writer:
 
 def note(beside: Beside, order: Order, done: Handled) -> None:
     """Put an order's command row and claims beside its facts."""
-    beside.commands.append(
-        CommandRow(order.command_id, order.digest, order.product_id, done.before.version, done.after.version)
-    )
+    beside.commands.append(CommandRow(order.command_id, order.digest, order.stream_id, done.before, done.after))
     if done.acquired is not None:
-        beside.claims.append((done.acquired, order.product_id))
+        beside.claims.append((done.acquired, order.stream_id))
     if done.released is not None:
         beside.released.append(done.released)
 
 
 def answer(order: Order, done: Handled, positions: Iterator[int]) -> Answer:
-    """The answer to an order whose facts were stored at ``positions``."""
-    facts = tuple((r.fact.stored_name, r.originator_version, next(positions)) for r in done.recorded)
-    return Answer(order.product_id, done.after.version, facts[-1][2], facts)
+    """The answer to an order whose facts were stored at ``positions``; it names those of its own stream."""
+    placed = [(r, next(positions)) for r in done.recorded]
+    own = tuple(
+        (r.fact.stored_name, r.originator_version, at) for r, at in placed if r.originator_id == order.stream_id
+    )
+    return Answer(order.stream_id, done.after, placed[-1][1], own)
 
 
 def busy() -> Busy:

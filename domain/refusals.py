@@ -83,6 +83,12 @@ class AlreadyRegistered(Refusal):
     code = "already-registered"
 
 
+class BrokenSeal(Refusal):
+    """Sealed content does not open: altered, moved, or its key is gone (không mở được niêm phong)."""
+
+    code = "broken-seal"
+
+
 class Busy(Refusal):
     """The store cannot take the command now; nothing was stored, try again (hệ thống bận)."""
 

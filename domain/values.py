@@ -69,6 +69,10 @@ CommuneCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
 """Commune code (mã xã, phường, đặc khu), five digits, Decision 19/2025/QĐ-TTg."""
 
 
+AreaCode = Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5}|[0-9]{2}-[0-9]{3})$")]
+"""An area: "VN", a province (two digits), a commune (five), or an old unit between them ("60-595")."""
+
+
 def _written_out(day: object) -> object:
     if not isinstance(day, str):
         return day
@@ -134,6 +138,11 @@ class Role(StrEnum):
     COUNCIL_MEMBER = "council-member"  # thành viên hội đồng
     COUNCIL_SECRETARY = "council-secretary"  # thư ký hội đồng
     PROVINCE_CHAIR = "province-chair"  # chủ tịch UBND cấp tỉnh
+    DISTRICT_OFFICER = "district-officer"  # cơ quan OCOP cấp huyện, đến 30/6/2025
+    DISTRICT_CHAIR = "district-chair"  # chủ tịch UBND cấp huyện, đến 30/6/2025
+    MINISTRY_OFFICER = "ministry-officer"  # cơ quan quản lý OCOP của Bộ
+    MINISTER = "minister"  # bộ trưởng
+    SYSTEM = "system"  # hệ thống: việc đến ngày, không do người làm
     SUPERVISOR = "supervisor"  # giám sát
     INSPECTOR = "inspector"  # thanh tra, kiểm tra
     INTEGRATOR = "integrator"  # hệ thống nhận dữ liệu
@@ -148,6 +157,11 @@ ROLE_NAMES: dict[Role, tuple[str, str]] = {
     Role.COUNCIL_MEMBER: ("thành viên hội đồng", "council member"),
     Role.COUNCIL_SECRETARY: ("thư ký hội đồng", "council secretary"),
     Role.PROVINCE_CHAIR: ("chủ tịch UBND cấp tỉnh", "provincial chair"),
+    Role.DISTRICT_OFFICER: ("cơ quan OCOP cấp huyện", "district OCOP body"),
+    Role.DISTRICT_CHAIR: ("chủ tịch UBND cấp huyện", "district chair"),
+    Role.MINISTRY_OFFICER: ("cơ quan quản lý OCOP của Bộ", "the ministry's OCOP body"),
+    Role.MINISTER: ("bộ trưởng", "minister"),
+    Role.SYSTEM: ("hệ thống", "the service itself"),
     Role.SUPERVISOR: ("giám sát", "supervisor"),
     Role.INSPECTOR: ("thanh tra", "inspector"),
     Role.INTEGRATOR: ("hệ thống kết nối", "integrator"),
@@ -157,14 +171,14 @@ ROLE_NAMES: dict[Role, tuple[str, str]] = {
 class Actor(Value):
     """Who acts: a person in an office, in one role, over an area.
 
-    ``area`` is "VN", a province code (two digits) or a commune code (five digits).
+    ``area``: where the office has its powers.
     ``producer`` is the producer's registration number when the role is producer, else None.
     """
 
     person: Line
     office: Line
     role: Role
-    area: Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5})$")]
+    area: AreaCode
     producer: Line | None = None
 
 

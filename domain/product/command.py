@@ -1,58 +1,42 @@
-"""What every command of a product shares: its fields, its context, its guards.
+"""What the commands of a product share: where they stand before the law, and their guards."""
 
-A command is what an official or producer wants recorded; ``decide`` turns it into facts or refuses.
-"""
-
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
+from domain.command import Command, Context, Standing
 from domain.law.areas import commune
-from domain.law.book import LawBook, Regime, Sheet
-from domain.product.facts import ProductFact
+from domain.law.models import Regime, Sheet
 from domain.product.phases import CLOSED, PHASE_NAMES, Phase
-from domain.product.state import Dossier, Product, Told
+from domain.product.state import Dossier, Product
 from domain.refusals import WrongOrder
-from domain.values import Actor, Day, Moment, Paper, Source, Step, Value
+from domain.stream import Fact, For
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a decision may look at besides the product: the law, the actor, the day, the history.
+class ProductCommand(Command):
+    """Base of the commands given to a product."""
 
-    ``effective_on`` is the date of the act in Vietnam; ``expected_version`` the version the caller decided
-    on, or None; ``history`` is filled only for commands that ask for it with ``needs_history``.
-    """
+    stream: ClassVar[str] = "product"
 
-    law: LawBook
-    actor: Actor
-    moment: Moment
-    effective_on: date
-    history: tuple[Told, ...] = ()
-    expected_version: int | None = None
+    def standing(self, state: Product, ctx: Context) -> Standing:
+        """By the regime the dossier pinned and the level it lies at; before that, by the day's."""
+        dossier = state.dossier
+        if self.name in ctx.law.practice.competences:
+            regime = None
+        elif dossier is None or self.name == "file-dossier":
+            regime = ctx.law.regime_on(ctx.effective_on)
+        else:
+            regime = ctx.law.regimes[dossier.regime]
+        place = state.commune or str(getattr(self, "commune", ""))
+        return Standing(regime, self.acts_at(state, regime), place, province_of(state))
 
-
-class Command(Value, ABC):
-    """Base of all commands.
-
-    ``effective_on``: date of the act (default: today in Vietnam), never in the future.
-    ``paper``: the document behind it. ``source``: native, from paper (with the scan's hash) or
-    illustrative.
-    """
-
-    name: ClassVar[str]
-    step: ClassVar[Step | None]
-    vi: ClassVar[str]
-    en: ClassVar[str]
-    needs_history: ClassVar[bool] = False
-
-    effective_on: Day | None = None
-    paper: Paper | None = None
-    source: Source = Source()
+    def acts_at(self, state: Product, regime: Regime | None) -> str | None:
+        """The level the act is done at: where the dossier lies."""
+        return state.dossier.level if state.dossier else None
 
     @abstractmethod
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+    def decide(self, state: Product, ctx: Context) -> Sequence[Fact | For]:
         """The facts that follow; an empty list when nothing would change. Raises Refusal."""
 
 

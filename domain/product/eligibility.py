@@ -1,6 +1,6 @@
 """Who may take part (đối tượng tham gia): the list of entity kinds in the regime."""
 
-from domain.law.book import Regime
+from domain.law.models import Regime
 from domain.refusals import AgainstTheLaw
 
 

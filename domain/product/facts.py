@@ -1,28 +1,28 @@
-"""The catalogue: everything that can happen to a product, in the order of the six steps.
+"""The catalogue: everything that can happen to a product; here the facts of steps 1 to 4 and 6.
 
-A fact is past tense and frozen. ``stored_name`` is written by hand and never changes; a change of
-shape raises ``fact_version`` and adds an upcast. The envelope around a fact, and the upcasts,
-(who, when recorded, effective date, paper, source) are in ``application/recorded.py``.
-``correctable`` lists the fields a later correction may mend: never points, stars or regimes, since
-a decision is not corrected but taken again.
+Step 5 is in ``rating_facts.py``, a certificate's life in ``certificate_facts.py``. A fact is past tense and
+frozen. ``stored_name`` is written by hand and never changes; a change of shape raises ``fact_version`` and adds an
+upcast. The envelope around a fact, and the upcasts, (who, when recorded, effective date, paper, source) are in
+``application/recorded.py``. ``correctable`` lists the fields a later correction may mend: never points, stars or
+regimes, since a decision is not corrected but taken again.
 """
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, JsonValue
 
+from domain.product import certificate_facts as c
+from domain.product import rating_facts as r
+from domain.stream import Fact
 from domain.values import (
     CommuneCode,
     Count,
     Day,
     Dong,
-    ExactPoints,
     Line,
     Paragraph,
     Percent,
-    Points,
     Sha256,
-    Stars,
     Step,
     Value,
 )
@@ -42,8 +42,6 @@ EntityKind = Literal[
     "equivalent-body",  # tổ chức tương đương
     "large-enterprise",  # doanh nghiệp lớn: not in the list of Article 2, so refused
 ]
-DossierKind = Literal["first-time", "upgrade", "re-evaluation"]  # lần đầu, nâng hạng, đánh giá lại
-Level = Literal["commune", "province", "centre"]
 Channel = Literal["direct", "agents", "retail-chain", "e-commerce", "export", "tourism"]
 
 
@@ -67,32 +65,6 @@ class Milestone(Value):
     code: Annotated[Line, Field(max_length=30)]
     title: Line
     due: Day
-
-
-class LocalMatter(Value):
-    """One of the four local matters of Form 03: the entity's own account and the commune's finding."""
-
-    account: Paragraph
-    finding: Paragraph
-
-
-class Choice(Value):
-    """One option chosen on a sheet: ``option`` counts from 0 in the sheet's order.
-
-    None means that no option is met: 0 points, where the sheet has no option of 0 points.
-    """
-
-    code: Annotated[Line, Field(max_length=20)]
-    option: Annotated[int, Field(ge=0, le=20)] | None
-
-
-class Fact(Value):
-    """Base of all facts of a product."""
-
-    stored_name: ClassVar[str]
-    fact_version: ClassVar[int] = 1
-    step: ClassVar[Step | None]
-    correctable: ClassVar[frozenset[str]] = frozenset()
 
 
 # ── Step 1: information and guidance (tuyên truyền, hướng dẫn) ────────────────────────────────
@@ -359,238 +331,6 @@ class PlanAbandoned(Fact):
     reason: Paragraph
 
 
-# ── Step 5: evaluation and rating (đánh giá, phân hạng) ───────────────────────────────────────
-
-
-class DossierFiled(Fact):
-    """The dossier was filed at the commune (nộp hồ sơ): the regime is pinned here.
-
-    ``regime`` and ``rules_hash`` name the rule files in force on the filing date; ``report_due`` is
-    the last day of the commune's review.
-    """
-
-    stored_name = "product.dossier-filed"
-    step = Step.RATING
-    kind: DossierKind
-    sheet: Line
-    self_report: Paragraph
-    self_score: Points
-    samples: Annotated[int, Field(ge=0, le=50)]
-    evidence: tuple[Sha256, ...]
-    regime: Line
-    rules_hash: Sha256
-    report_due: Day
-
-
-class DossierRegistered(Fact):
-    """The dossier was entered in an intake register (vào sổ tiếp nhận) of the commune or the province."""
-
-    stored_name = "product.dossier-registered"
-    step = Step.RATING
-    correctable = frozenset({"slip_number", "received_by"})
-    level: Level
-    slip_number: Line
-    received_by: Line
-
-
-class SupplementRequested(Fact):
-    """A supplement was asked for (yêu cầu bổ sung hồ sơ)."""
-
-    stored_name = "product.supplement-requested"
-    step = Step.RATING
-    level: Level
-    items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
-    due: Day | None = None
-
-
-class SupplementGiven(Fact):
-    """The supplement was given (bổ sung hồ sơ); ``report_due`` is the review's new last day, if any."""
-
-    stored_name = "product.supplement-given"
-    step = Step.RATING
-    answer: Paragraph
-    evidence: tuple[Sha256, ...] = ()
-    report_due: Day | None = None
-
-
-class CommuneReportIssued(Fact):
-    """The commune issued its report (báo cáo, Biểu mẫu 03): four local matters, no points."""
-
-    stored_name = "product.commune-report-issued"
-    step = Step.RATING
-    correctable = frozenset({"number"})
-    number: Line
-    local_material: LocalMatter
-    local_labour: LocalMatter
-    origin_of_idea: Paragraph
-    local_identity: Paragraph
-    meeting_held: bool = False
-    late_days: Count = 0
-
-
-class ProposedToProvince(Fact):
-    """The commune asked the province to evaluate (đề nghị cấp tỉnh đánh giá).
-
-    The proposal's own date decides the batch; ``batch_done``: the batch is done before that day. A
-    re-evaluation has no batch ("renewal"), no cut-off and its own time limit.
-    """
-
-    stored_name = "product.proposed-to-province"
-    step = Step.RATING
-    correctable = frozenset({"letter_number"})
-    letter_number: Line
-    batch: Line
-    batch_cut_off: Day | None
-    batch_done: Day
-    regime: Line
-    rules_hash: Sha256
-
-
-class AcceptedForBatch(Fact):
-    """The province accepted the dossier for a batch (tiếp nhận đủ điều kiện đánh giá)."""
-
-    stored_name = "product.accepted-for-batch"
-    step = Step.RATING
-    batch: Line
-    samples_received: Annotated[int, Field(ge=0, le=50)]
-
-
-class DossierRejected(Fact):
-    """The dossier was rejected before scoring (hồ sơ bị loại) on a legal ground."""
-
-    stored_name = "product.dossier-rejected"
-    step = Step.RATING
-    ground: Line
-    legal_basis: Line
-    details: Paragraph
-    regime: Line
-    rules_hash: Sha256
-
-
-class AdvisoryReported(Fact):
-    """The advisory team reported (báo cáo của tổ tư vấn) with its finding per gated criterion."""
-
-    stored_name = "product.advisory-reported"
-    step = Step.RATING
-    correctable = frozenset({"report_number"})
-    report_number: Line
-    findings: tuple[Choice, ...]
-    site_visited: bool = False
-    opinion: Paragraph = ""
-
-
-class ScoreSheetSubmitted(Fact):
-    """A council member's score sheet (phiếu đánh giá): one option per criterion, the total computed."""
-
-    stored_name = "product.score-sheet-submitted"
-    step = Step.RATING
-    member: Line
-    round: Annotated[int, Field(ge=1)]
-    choices: tuple[Choice, ...]
-    total: Points
-    comment: Paragraph = ""
-
-
-class RescoringOrdered(Fact):
-    """Totals lay too far apart; the council discussed and scores again (thảo luận, chấm lại)."""
-
-    stored_name = "product.rescoring-ordered"
-    step = Step.RATING
-    discussion: Paragraph
-    round: Annotated[int, Field(ge=2)]
-    spread: Points
-
-
-class Gate(Value):
-    """A star gate (điều kiện tối thiểu) tested on one criterion: points needed and found."""
-
-    code: Line
-    stars: Stars
-    needed: Points
-    found: Points
-
-
-class ScoringConcluded(Fact):
-    """The council concluded (kết luận chấm điểm): exact average, band, gates, and the star reached.
-
-    Carries every input of the computation, so that it can be done again: members' totals, the options
-    agreed for gated criteria, the regime and the hash of its rule files.
-    """
-
-    stored_name = "product.scoring-concluded"
-    step = Step.RATING
-    correctable = frozenset({"minutes_number"})
-    minutes_number: Line
-    round: Annotated[int, Field(ge=1)]
-    totals: tuple[tuple[Line, Points], ...]
-    agreed: tuple[Choice, ...]
-    average: ExactPoints
-    band: Stars
-    missed: tuple[Gate, ...]
-    stars: Stars
-    regime: Line
-    sheet: Line
-    rules_hash: Sha256
-
-
-class ProductRecognised(Fact):
-    """The product was recognised (công nhận) and certified (cấp giấy chứng nhận)."""
-
-    stored_name = "product.recognised"
-    step = Step.RATING
-    stars: Annotated[int, Field(ge=3, le=5)]
-    decision_number: Line
-    signer: Line
-    certificate_number: Line
-    issued_on: Day
-    valid_to: Day
-    regime: Line
-    rules_hash: Sha256
-
-
-class ProductNotRecognised(Fact):
-    """No new decision, no certificate (không công nhận): below three stars, or an upgrade that failed."""
-
-    stored_name = "product.not-recognised"
-    step = Step.RATING
-    stars: Stars
-    reasons: Paragraph
-    legal_basis: Line
-    regime: Line
-    rules_hash: Sha256
-
-
-class ResultApproved(Fact):
-    """The province approved a result that goes up to the ministry (phê duyệt kết quả, trình Bộ)."""
-
-    stored_name = "product.result-approved"
-    step = Step.RATING
-    decision_number: Line
-    signer: Line
-    average: ExactPoints
-    warnings: tuple[Gate, ...]
-    regime: Line
-    rules_hash: Sha256
-
-
-class ResultNotified(Fact):
-    """Commune and producer were told the result in writing (thông báo kết quả)."""
-
-    stored_name = "product.result-notified"
-    step = Step.RATING
-    correctable = frozenset({"letter_number"})
-    letter_number: Line
-    recipients: Annotated[tuple[Line, ...], Field(min_length=1, max_length=20)]
-
-
-class DossierWithdrawn(Fact):
-    """The producer withdrew the dossier before a decision (rút hồ sơ)."""
-
-    stored_name = "product.dossier-withdrawn"
-    step = Step.RATING
-    reason: Paragraph
-
-
 # ── Step 6: trade promotion (xúc tiến thương mại) ─────────────────────────────────────────────
 
 
@@ -713,23 +453,33 @@ ProductFact = (
     | SiteVisited
     | ImplementationCompleted
     | PlanAbandoned
-    | DossierFiled
-    | DossierRegistered
-    | SupplementRequested
-    | SupplementGiven
-    | CommuneReportIssued
-    | ProposedToProvince
-    | AcceptedForBatch
-    | DossierRejected
-    | AdvisoryReported
-    | ScoreSheetSubmitted
-    | RescoringOrdered
-    | ScoringConcluded
-    | ProductRecognised
-    | ProductNotRecognised
-    | ResultApproved
-    | ResultNotified
-    | DossierWithdrawn
+    | r.DossierFiled
+    | r.DossierRegistered
+    | r.ProductNumbered
+    | r.SupplementRequested
+    | r.SupplementGiven
+    | r.CommuneReportIssued
+    | r.DossierForwarded
+    | r.ProposedToProvince
+    | r.AcceptedForBatch
+    | r.DossierRejected
+    | r.AdvisoryReported
+    | r.PutOnAgenda
+    | r.TakenOffAgenda
+    | r.SheetsOpened
+    | r.ScoreSheetSubmitted
+    | r.RescoringOrdered
+    | r.ScoringConcluded
+    | r.ProductRecognised
+    | r.ProductNotRecognised
+    | r.ResultApproved
+    | r.ResultSentBack
+    | r.EvaluationReopened
+    | r.ComplaintFiled
+    | r.ComplaintSettled
+    | r.ResultPublished
+    | r.ResultNotified
+    | r.DossierWithdrawn
     | EcommerceListed
     | EcommerceDelisted
     | FairAttended
@@ -737,6 +487,16 @@ ProductFact = (
     | RetailChainJoined
     | ContractSigned
     | RevenueReported
+    | c.CertificateNoticeDue
+    | c.WrittenNoticeGiven
+    | c.CertificateExpired
+    | c.CertificateExtended
+    | c.CertificateSuspended
+    | c.SuspensionLifted
+    | c.CertificateRevoked
+    | c.EnteredFromRegister
+    | c.RecognitionRecorded
+    | c.ProducerRegistered
     | JourneyWithdrawn
     | FactCorrected
 )

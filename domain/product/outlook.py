@@ -5,12 +5,14 @@ Derived from the state and the rules alone; the day's lateness is the reader's t
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from fractions import Fraction
 
-from domain.law.book import Competence, LawBook, Rule, Term
+from domain.law.book import LawBook
+from domain.law.models import Competence, Regime, Rule, Term
 from domain.product.command import province_of
 from domain.product.phases import Phase
 from domain.product.state import Dossier, Product
+from domain.product.steps.rating import passes_up
+from domain.product.steps.result import goes_up, keeps_better
 from domain.values import Role
 
 
@@ -55,6 +57,13 @@ _REVIEWS: dict[Phase, tuple[str, str]] = {
 """Phase → the command awaited and the office's term for it."""
 
 
+def _before_the_council(dossier: Dossier) -> str:
+    """What an advised dossier waits for: a session, its sheets, or the session's conclusion."""
+    if dossier.session is None:
+        return "call-session"
+    return "conclude-session" if dossier.opened else "submit-score-sheet"
+
+
 class _Desk:
     def __init__(self, product: Product, law: LawBook) -> None:
         self.product, self.law = product, law
@@ -63,10 +72,10 @@ class _Desk:
         self.regime = law.regimes[dossier.regime] if dossier else None
 
     def _task(self, command: str, due: date | None, rule: Rule | None = None, opens: date | None = None) -> Task:
-        found = self.law.competence(command, self.province, self.regime)
+        level = self.product.dossier.level if self.product.dossier else None
+        found = self.law.competence(command, self.province, self.regime, level)
         if found is None:  # a dossier not filed yet: the newest regime's competences
-            newest = max(self.law.regimes.values(), key=lambda r: r.in_force_from)
-            found = self.law.competence(command, self.province, newest)
+            found = self.law.competence(command, self.province, self._newest(), level)
         roles = found.roles if isinstance(found, Competence) else ()
         return Task(command, roles, due, opens, rule.legal_basis if rule else "", rule.mark if rule else "")
 
@@ -84,7 +93,11 @@ class _Desk:
         if p.phase is Phase.DOSSIER_WITHDRAWN:
             return [self._task("file-dossier", None)]
         if p.phase is Phase.RECOGNISED:
-            return self._renewal()
+            return [*self._sending_on(), *self._renewal()]
+        if p.phase is Phase.RESULT_APPROVED:
+            return [self._task("forward-dossier", None)]
+        if p.phase is Phase.SENT_BACK and p.dossier:
+            return [self._task(self._decision(p.dossier), None)]
         return self._rating(p.dossier) if p.dossier and not p.dossier.decided else []
 
     def _implementation(self) -> list[Task]:
@@ -97,43 +110,62 @@ class _Desk:
 
     def _rating(self, dossier: Dossier) -> list[Task]:
         regime, phase = self.law.regimes[dossier.regime], self.product.phase
-        review = regime.deadlines["commune_review"]
+        review = regime.deadlines.get("commune_review")
         if dossier.supplement_open:
             return [self._task("give-supplement", dossier.supplement_due)]
         if phase is Phase.FILED:
-            registered = "commune" in dossier.registered
-            command = "issue-commune-report" if registered else "register-dossier-at-commune"
+            registered = dossier.level in dossier.registered
+            command = "issue-commune-report" if registered else "register-dossier"
             return [self._task(command, dossier.report_due, review)]
         if phase is Phase.REPORTED:
-            return [self._task("propose-to-province", dossier.report_due, review)]
+            return [self._task("forward-dossier", dossier.report_due, review)]
         if phase is Phase.PROPOSED:
-            registered = "province" in dossier.registered
-            command = "accept-for-batch" if registered else "register-dossier-at-province"
-            return [self._term(command, regime.deadlines["province_intake"])]
+            registered = dossier.level in dossier.registered
+            command = "accept-for-batch" if registered else "register-dossier"
+            intake = regime.deadlines.get(f"{dossier.level}_intake")
+            return [self._term(command, intake) if intake else self._task(command, None)]
         # The law says "before": the batch's last day is the day before.
         due = dossier.batch_done - timedelta(days=1) if dossier.batch_done else None
-        batch: Rule = regime.renewal if dossier.kind == "re-evaluation" else regime.batches[0]
+        rule = self._clock(dossier)
         if phase is Phase.IN_BATCH:
-            return [self._task("report-advice", due, batch)]
+            return [self._task("report-advice", due, rule)]
         if phase is Phase.ADVISED:
-            enough = len(dossier.sheets) >= regime.council.min_sheets.value
-            commands = ["conclude-scoring", "submit-score-sheet"] if enough else ["submit-score-sheet"]
-            return [self._task(command, due, batch) for command in commands]
-        return [self._task(self._decision(dossier), due, batch)]
+            return [self._task(_before_the_council(dossier), due, rule)]
+        return [self._task(self._decision(dossier), due, rule)]
+
+    def _clock(self, dossier: Dossier) -> Rule | None:
+        """The rule behind the day by which the level is done: renewals have their own."""
+        regime = self.law.regimes[dossier.regime]
+        if dossier.kind == "re-evaluation":
+            return regime.renewal
+        return next((b for b in regime.batches if b.level == dossier.level), None)
 
     def _decision(self, dossier: Dossier) -> str:
-        rating, result, held = self.law.regimes[dossier.regime].rating, dossier.result, self.product.certificate
-        if result is None or result.stars < rating.certifiable_from_stars:
+        regime, result = self.law.regimes[dossier.regime], dossier.result
+        level = regime.level(dossier.level)
+        if result is None or result.stars < regime.rating.certifiable_from_stars:
             return "decline-recognition"
-        if dossier.kind == "upgrade" and held is not None and result.stars < held.stars:
+        if keeps_better(self.product, regime, result.stars):
             return "decline-recognition"
-        return "approve-result" if Fraction(result.average) >= rating.pass_up_from else "recognise"
+        if goes_up(self.product, regime, level) and level.interim_stars is None:
+            return "approve-results"
+        return "recognise" if level.interim_stars or result.stars in level.certifies else "send-back-result"
+
+    def _sending_on(self) -> list[Task]:
+        """A level that certifies before it passes up still owes the level above the dossier."""
+        dossier = self.product.dossier
+        if dossier is None or dossier.result is None or self.regime is None:
+            return []
+        level = self.regime.level(dossier.level)
+        return [self._task("forward-dossier", None)] if level.interim_stars and passes_up(level, dossier) else []
 
     def _renewal(self) -> list[Task]:
         certificate = self.product.certificate
-        if certificate is None or self.regime is None:
+        if certificate is None or certificate.valid_to is None:
             return []
-        window = self.regime.renewal
+        window = self._newest().renewal
+        if window.latest_days is None or window.earliest_days is None:
+            return []
         return [
             self._task(
                 "file-dossier",
@@ -143,12 +175,17 @@ class _Desk:
             )
         ]
 
+    def _newest(self) -> Regime:
+        """The rules a renewal will come under, as far as is known today."""
+        return next(iter(self.law.regimes.values()))
+
     def notification(self) -> list[Task]:
         """A decided result that nobody has been told of in writing."""
         dossier = self.product.dossier
         if dossier is None or not dossier.decided or dossier.notified or self.regime is None:
             return []
-        return [self._term("notify-result", self.regime.deadlines["notify_result"])]
+        term = self.regime.deadlines.get("notify_result")
+        return [self._term("notify-result", term) if term else self._task("notify-result", None)]
 
 
 def _missing(product: Product, law: LawBook) -> tuple[str, ...]:

@@ -32,6 +32,10 @@ class Phase(StrEnum):
     RECOGNISED = "recognised"
     NOT_RECOGNISED = "not-recognised"
     RESULT_APPROVED = "result-approved"
+    SENT_BACK = "sent-back"
+    REGISTERED = "registered"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
     WITHDRAWN = "withdrawn"
 
 
@@ -59,6 +63,10 @@ STEP_OF_PHASE: dict[Phase, Step] = {
     Phase.DOSSIER_WITHDRAWN: Step.RATING,
     Phase.NOT_RECOGNISED: Step.RATING,
     Phase.RESULT_APPROVED: Step.RATING,
+    Phase.SENT_BACK: Step.RATING,
+    Phase.REGISTERED: Step.PROMOTION,
+    Phase.EXPIRED: Step.PROMOTION,
+    Phase.REVOKED: Step.PROMOTION,
     Phase.RECOGNISED: Step.PROMOTION,
     Phase.WITHDRAWN: Step.OUTREACH,
 }
@@ -69,6 +77,7 @@ CLOSED = frozenset(
         Phase.PLAN_ABANDONED,
         Phase.DOSSIER_REJECTED,
         Phase.NOT_RECOGNISED,
+        Phase.REVOKED,
         Phase.WITHDRAWN,
     }
 )
@@ -90,7 +99,7 @@ PHASE_NAMES: dict[Phase, tuple[str, str]] = {
     Phase.PLAN_ABANDONED: ("đã dừng phương án", "plan abandoned"),
     Phase.FILED: ("hồ sơ đang ở xã", "dossier at the commune"),
     Phase.REPORTED: ("xã đã có báo cáo", "commune has reported"),
-    Phase.PROPOSED: ("đã đề nghị cấp tỉnh", "proposed to the province"),
+    Phase.PROPOSED: ("đã chuyển lên cấp đánh giá", "proposed for evaluation"),
     Phase.IN_BATCH: ("đã vào đợt đánh giá", "accepted for a batch"),
     Phase.ADVISED: ("tổ tư vấn đã báo cáo, hội đồng đang chấm", "advisory team has reported, council scoring"),
     Phase.CONCLUDED: ("hội đồng đã kết luận", "council has concluded"),
@@ -98,7 +107,11 @@ PHASE_NAMES: dict[Phase, tuple[str, str]] = {
     Phase.DOSSIER_WITHDRAWN: ("đã rút hồ sơ", "dossier withdrawn"),
     Phase.RECOGNISED: ("đã được công nhận", "recognised"),
     Phase.NOT_RECOGNISED: ("không được công nhận", "not recognised"),
-    Phase.RESULT_APPROVED: ("đã phê duyệt kết quả, trình Bộ", "result approved, on its way to the ministry"),
+    Phase.RESULT_APPROVED: ("đã phê duyệt kết quả, trình cấp trên", "result approved, on its way to the level above"),
+    Phase.SENT_BACK: ("cấp trên trả kết quả về", "sent back by the level above"),
+    Phase.REGISTERED: ("đã nhập từ sổ theo dõi", "entered from a register"),
+    Phase.EXPIRED: ("giấy chứng nhận hết hiệu lực", "certificate expired"),
+    Phase.REVOKED: ("giấy chứng nhận bị thu hồi", "certificate revoked"),
     Phase.WITHDRAWN: ("đã rút khỏi chương trình", "withdrawn"),
 }
 """Vietnamese and English name of each phase."""

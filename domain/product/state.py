@@ -8,12 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import assert_never
+from uuid import UUID
 
 from pydantic_core import to_json
 
+from domain.product import certificate_facts as c
 from domain.product import facts as f
+from domain.product import rating_facts as r
 from domain.product.phases import STEP_OF_PHASE, Phase
-from domain.values import Source, Step
+from domain.stream import Told
+from domain.values import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +32,69 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """The dossier being rated: the pinned regime, its stations and the council's sheets."""
+    """The dossier being rated: the pinned regime, the level it lies at, and the council's work on it.
 
-    kind: f.DossierKind
+    ``level``: code of the level that evaluates it, or is to; ``session``: the one it is on the agenda of;
+    ``opened``: the sheets of each round of the current level, once opened; ``sheets``: totals by member of
+    the newest round.
+    """
+
+    kind: r.DossierKind
     regime: str
     sheet: str
     rules_hash: str
     filed_on: date
-    report_due: date
+    report_due: date | None
+    level: str = "commune"
+    product_number: str | None = None
     registered: frozenset[str] = frozenset()
     supplement_open: str | None = None
     supplement_due: date | None = None
     batch: str | None = None
     batch_done: date | None = None
-    findings: tuple[f.Choice, ...] = ()
-    round: int = 1
+    findings: tuple[r.Choice, ...] = ()
+    session: UUID | None = None
+    opened: tuple[r.SheetsOpened, ...] = ()
     sheets: Mapping[str, int] = field(default_factory=dict)
-    result: f.ScoringConcluded | None = None
+    result: r.ScoringConcluded | None = None
     decided: bool = False
     notified: bool = False
+    published: bool = False
+    complaint_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The latest certificate (giấy chứng nhận)."""
+    """The latest certificate (giấy chứng nhận).
+
+    ``year``: of the decision; ``issued_on`` and ``valid_to`` are None when a register knows no day.
+    ``level`` and ``authority``: who issued it, as far as known. ``reminded``: days of the notices written.
+    """
 
     number: str
     stars: int
-    issued_on: date
-    valid_to: date
+    year: int
+    issued_on: date | None
+    valid_to: date | None
+    level: str | None = None
+    authority: str = ""
+    extended_to: date | None = None
+    suspended: bool = False
+    expired: bool = False
+    revoked: bool = False
+    reminded: frozenset[int] = frozenset()
+    notified_in_writing: bool = False
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day it holds, an extension included; None when unknown."""
+        return self.extended_to or self.valid_to
 
     def valid_on(self, day: date) -> bool:
-        """Whether it holds on a day; the last day counts."""
-        return self.issued_on <= day <= self.valid_to
+        """Whether it holds on a day; the last day counts. One without known days holds on none."""
+        if self.revoked or self.suspended or self.issued_on is None or self.last_day is None:
+            return False
+        return self.issued_on <= day <= self.last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +102,9 @@ class Product:
     """A product as decisions see it.
 
     ``version`` counts its facts; ``since``: the day its phase began; ``latest_act``: the latest day of an
-    act of that phase; ``step``: the one it stands in, or stood in when it left the programme.
+    act of that phase; ``step``: the one it stands in, or stood in when it left the programme. ``holder``: the
+    producer's name, also where a register gives no more; ``helpers``: persons who gave the product guidance;
+    ``recorded``: number and year of the decisions taken over from papers and registers.
     """
 
     version: int = 0
@@ -82,7 +118,9 @@ class Product:
     opened_on: date = date.min
     illustrative: bool = False
     producer: f.Producer | None = None
+    holder: str = ""
     group: str | None = None
+    helpers: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
     milestones: Mapping[str, f.Milestone] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
@@ -92,16 +130,7 @@ class Product:
     certificate: Certificate | None = None
     listings: frozenset[tuple[str, str]] = frozenset()
     revenue: frozenset[tuple[str, str]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A fact as history tells it: its version, the effective date and the source beside it."""
-
-    version: int
-    fact: f.ProductFact
-    effective_on: date
-    source: Source
+    recorded: frozenset[tuple[str, int]] = frozenset()
 
 
 def evolve(p: Product, told: Told) -> Product:
@@ -160,7 +189,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
                 opened_on=on,
             )
         case f.GuidanceGiven():
-            return p
+            return replace(p, helpers=p.helpers | {fact.given_by, told.by})
         case f.IdeaFormHandedOver():
             return replace(p, phase=Phase.FORM_HANDED_OVER)
         # Step 2
@@ -169,6 +198,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
                 p,
                 phase=Phase.IDEA_SUBMITTED,
                 producer=fact.producer,
+                holder=fact.producer.name,
                 name=fact.product_name,
                 group=fact.group,
                 missing=(),
@@ -213,7 +243,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case f.PlanAbandoned():
             return replace(p, phase=Phase.PLAN_ABANDONED, missing=())
         # Step 5
-        case f.DossierFiled():
+        case r.DossierFiled():
             dossier = Dossier(
                 fact.kind,
                 fact.regime,
@@ -223,43 +253,86 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
                 report_due=fact.report_due,
             )
             return replace(p, phase=Phase.FILED, dossier=dossier, missing=())
-        case f.DossierRegistered():
+        case r.DossierRegistered():
             return _dossier(p, registered=(p.dossier.registered if p.dossier else frozenset()) | {fact.level})
-        case f.SupplementRequested():
+        case r.ProductNumbered():
+            return _dossier(p, product_number=fact.product_number)
+        case r.SupplementRequested():
             return replace(_dossier(p, supplement_open=fact.level, supplement_due=fact.due), missing=fact.items)
-        case f.SupplementGiven():
-            due = fact.report_due or (p.dossier.report_due if p.dossier else on)
+        case r.SupplementGiven():
+            due = fact.report_due or (p.dossier.report_due if p.dossier else None)
             return replace(_dossier(p, supplement_open=None, supplement_due=None, report_due=due), missing=())
-        case f.CommuneReportIssued():
+        case r.CommuneReportIssued():
             return replace(p, phase=Phase.REPORTED)
-        case f.ProposedToProvince():
-            moved = _dossier(p, batch=fact.batch, batch_done=fact.batch_done)
-            return replace(moved, phase=Phase.PROPOSED)
-        case f.AcceptedForBatch():
+        case r.DossierForwarded():
+            return _proposed(p, fact.to_level, fact.batch, fact.batch_done)
+        case r.ProposedToProvince():
+            return _proposed(p, "province", fact.batch, fact.batch_done)
+        case r.AcceptedForBatch():
             return replace(_dossier(p, batch=fact.batch), phase=Phase.IN_BATCH)
-        case f.DossierRejected():
-            return replace(_dossier(p, decided=True), phase=_back(p, Phase.DOSSIER_REJECTED), missing=())
-        case f.AdvisoryReported():
+        case r.DossierRejected():
+            ended = _dossier(p, decided=True, published=True)
+            return replace(ended, phase=_back(p, Phase.DOSSIER_REJECTED), missing=())
+        case r.AdvisoryReported():
             return replace(_dossier(p, findings=fact.findings), phase=Phase.ADVISED)
-        case f.ScoreSheetSubmitted():
+        case r.PutOnAgenda():
+            return _dossier(p, session=fact.session)
+        case r.TakenOffAgenda():
+            return _dossier(p, session=None, opened=(), sheets={})
+        case r.SheetsOpened():
+            opened = (*(p.dossier.opened if p.dossier else ()), fact)
+            return _dossier(p, opened=opened, sheets={s.member: s.total for s in fact.sheets})
+        case r.ScoreSheetSubmitted():
             sheets = {**(p.dossier.sheets if p.dossier else {}), fact.member: fact.total}
             return _dossier(p, sheets=sheets)
-        case f.RescoringOrdered():
-            return _dossier(p, round=fact.round, sheets={})
-        case f.ScoringConcluded():
+        case r.RescoringOrdered():
+            return _dossier(p, sheets={})
+        case r.ScoringConcluded():
             return replace(_dossier(p, result=fact), phase=Phase.CONCLUDED)
-        case f.ProductRecognised():
-            certificate = Certificate(fact.certificate_number, fact.stars, fact.issued_on, fact.valid_to)
+        case r.ProductRecognised():
+            certificate = Certificate(
+                fact.certificate_number,
+                fact.stars,
+                fact.issued_on.year,
+                fact.issued_on,
+                fact.valid_to,
+                fact.level,
+                fact.authority,
+            )
             return replace(_dossier(p, decided=True), phase=Phase.RECOGNISED, certificate=certificate)
-        case f.ProductNotRecognised():
-            return replace(_dossier(p, decided=True), phase=_back(p, Phase.NOT_RECOGNISED))
-        case f.ResultApproved():
+        case r.ProductNotRecognised():
+            return replace(_dossier(p, decided=True, published=True), phase=_back(p, Phase.NOT_RECOGNISED))
+        case r.ResultApproved():
             return replace(_dossier(p, decided=True), phase=Phase.RESULT_APPROVED)
-        case f.ResultNotified():
+        case r.ResultSentBack():
+            return replace(_dossier(p, level=fact.to_level), phase=Phase.SENT_BACK)
+        case r.EvaluationReopened():
+            fresh = _dossier(
+                p,
+                level=fact.level,
+                session=None,
+                opened=(),
+                sheets={},
+                findings=(),
+                result=None,
+                decided=False,
+                notified=False,
+                published=False,
+            )
+            return replace(fresh, phase=Phase.IN_BATCH)
+        case r.ComplaintFiled():
+            return _dossier(p, complaint_open=True)
+        case r.ComplaintSettled():
+            return _dossier(p, complaint_open=False)
+        case r.ResultPublished():
+            return _dossier(p, published=True)
+        case r.ResultNotified():
             return _dossier(p, notified=True)
-        case f.DossierWithdrawn():
+        case r.DossierWithdrawn():
             return replace(
-                _dossier(p, decided=True, notified=True), phase=_back(p, Phase.DOSSIER_WITHDRAWN), missing=()
+                _dossier(p, decided=True, notified=True, published=True, result=None),
+                phase=_back(p, Phase.DOSSIER_WITHDRAWN),
+                missing=(),
             )
         # Step 6
         case f.EcommerceListed():
@@ -270,6 +343,40 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
             return replace(p, revenue=p.revenue | {(fact.period, fact.channel)})
         case f.FairAttended() | f.PointOfSaleJoined() | f.RetailChainJoined() | f.ContractSigned():
             return p
+        # The certificate's life
+        case c.CertificateNoticeDue():
+            held = p.certificate.reminded if p.certificate else frozenset()
+            return _certificate(p, reminded=held | {fact.days})
+        case c.WrittenNoticeGiven():
+            return _certificate(p, notified_in_writing=True)
+        case c.CertificateExpired():
+            return _over(_certificate(p, expired=True), Phase.EXPIRED)
+        case c.CertificateExtended():
+            ran_out = p.phase is Phase.EXPIRED
+            extended = _certificate(p, extended_to=fact.until, expired=False)
+            return replace(extended, phase=Phase.RECOGNISED) if ran_out else extended
+        case c.CertificateSuspended():
+            return _certificate(p, suspended=True)
+        case c.SuspensionLifted():
+            return _certificate(p, suspended=False)
+        case c.CertificateRevoked():
+            return _over(_certificate(p, revoked=True), Phase.REVOKED)
+        case c.EnteredFromRegister():
+            return replace(
+                p,
+                phase=Phase.REGISTERED,
+                name=fact.name,
+                commune=fact.commune,
+                cycle=on.year,
+                opened_on=on,
+                group=fact.group,
+                holder=fact.holder.name,
+            )
+        case c.RecognitionRecorded():
+            return replace(_recorded(p, fact), recorded=p.recorded | {(fact.decision_number, fact.year)})
+        case c.ProducerRegistered():
+            producer = f.Producer(registration=fact.registration, name=fact.name, kind=fact.kind, address=fact.address)
+            return replace(p, producer=producer, holder=fact.name, group=fact.group)
         # Everywhere
         case f.FactCorrected():
             return p
@@ -277,6 +384,57 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
             assert_never(fact)
 
 
+def _proposed(p: Product, level: str, batch: str, batch_done: date | None) -> Product:
+    """Up to the next level: there, everything of the evaluation begins anew."""
+    moved = _dossier(
+        p,
+        level=level,
+        batch=batch,
+        batch_done=batch_done,
+        session=None,
+        opened=(),
+        sheets={},
+        findings=(),
+        result=None,
+        decided=False,
+        notified=False,
+        published=False,
+    )
+    return replace(moved, phase=Phase.PROPOSED)
+
+
+def _certificate(p: Product, **changes: object) -> Product:
+    if p.certificate is None:
+        return p
+    return replace(p, certificate=replace(p.certificate, **changes))  # type: ignore[arg-type]
+
+
+def _over(p: Product, phase: Phase) -> Product:
+    """The certificate ended; a dossier under way goes on."""
+    return replace(p, phase=phase) if p.phase in (Phase.RECOGNISED, Phase.EXPIRED) else p
+
+
+def _recorded(p: Product, fact: c.RecognitionRecorded) -> Product:
+    """A recognition of the past: it becomes the certificate only when none is younger."""
+    held = p.certificate
+    # A year without a day comes before every known day of that year: it never displaces one.
+    age = (fact.year, fact.decided_on or date(fact.year, 1, 1))
+    if held is not None and age < (held.year, held.issued_on or date(held.year, 1, 1)):
+        return p
+    certificate = Certificate(
+        fact.certificate_number or fact.decision_number,
+        fact.stars,
+        fact.year,
+        fact.decided_on,
+        fact.valid_to,
+        fact.level,
+    )
+    free = (Phase.REGISTERED, Phase.RECOGNISED, Phase.EXPIRED, Phase.REVOKED)
+    return replace(p, certificate=certificate, phase=Phase.RECOGNISED if p.phase in free else p.phase)
+
+
 def _back(p: Product, ended: Phase) -> Phase:
     """A certified product keeps its star when an upgrade or re-evaluation ends without a new one."""
-    return Phase.RECOGNISED if p.certificate is not None else ended
+    if p.certificate is None or p.certificate.revoked:
+        return ended
+    return Phase.EXPIRED if p.certificate.expired else Phase.RECOGNISED

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, ValidationError
 
-from domain.product.command import Command, Context, expect, not_before
+from domain.command import Command, Context
+from domain.product.command import ProductCommand, expect, not_before
 from domain.product.facts import EvidenceObtained, FactCorrected, JourneyWithdrawn, ProductFact
 from domain.product.phases import Phase
 from domain.product.state import Product, corrected
@@ -13,7 +14,7 @@ from domain.refusals import Invalid
 from domain.values import Line, Reasons
 
 
-class WithdrawJourney(Command):
+class WithdrawJourney(ProductCommand):
     """Leave the programme for this cycle (rút khỏi chương trình)."""
 
     name = "withdraw-journey"
@@ -41,7 +42,7 @@ class WithdrawJourney(Command):
         return [JourneyWithdrawn(reason=self.reason)]
 
 
-class CorrectFact(Command):
+class CorrectFact(ProductCommand):
     """Correct fields of an earlier fact (đính chính): the wrong fact stays, a new one names it.
 
     ``version``: the corrected fact's number in the product's trail. Points, stars, regimes and dates

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.product.command import Command, Context, expect
+from domain.command import Command, Context
+from domain.product.command import ProductCommand, expect
 from domain.product.eligibility import check_entity
 from domain.product.facts import (
     IdeaAccepted,
@@ -27,7 +28,7 @@ from domain.refusals import Invalid
 from domain.values import Count, Line, Paragraph, Percent, Reasons, Step
 
 
-class SubmitIdea(Command):
+class SubmitIdea(ProductCommand):
     """Submit the idea form (phiếu đăng ký ý tưởng sản phẩm).
 
     The form's fields are not fixed by law (not found); these are the inferred minimum.
@@ -64,7 +65,7 @@ class SubmitIdea(Command):
         return [IdeaSubmitted(**fields)]
 
 
-class ReturnIdea(Command):
+class ReturnIdea(ProductCommand):
     """Return the idea for completion, with reasons and missing items (trả lại để bổ sung)."""
 
     name = "return-idea"
@@ -81,7 +82,7 @@ class ReturnIdea(Command):
         return [IdeaReturned(reasons=self.reasons, missing=self.missing)]
 
 
-class EndorseIdea(Command):
+class EndorseIdea(ProductCommand):
     """Put the idea into the commune's plan (xác nhận, đưa vào kế hoạch ý tưởng cấp xã)."""
 
     name = "endorse-idea"
@@ -99,7 +100,7 @@ class EndorseIdea(Command):
         return [IdeaEndorsed(opinion=self.opinion)]
 
 
-class AcceptIdea(Command):
+class AcceptIdea(ProductCommand):
     """Accept the idea (chấp thuận ý tưởng)."""
 
     name = "accept-idea"
@@ -117,7 +118,7 @@ class AcceptIdea(Command):
         return [IdeaAccepted(opinion=self.opinion)]
 
 
-class RejectIdea(Command):
+class RejectIdea(ProductCommand):
     """Reject the idea, naming the acceptance tests it fails (không chấp thuận)."""
 
     name = "reject-idea"
@@ -144,7 +145,7 @@ class RejectIdea(Command):
         return [IdeaRejected(failed=self.failed, reasons=self.reasons)]
 
 
-class WithdrawIdea(Command):
+class WithdrawIdea(ProductCommand):
     """Withdraw the idea (rút ý tưởng)."""
 
     name = "withdraw-idea"

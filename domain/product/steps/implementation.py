@@ -7,7 +7,8 @@ commitments, difficulties, support. Files stay with their owner; the fact keeps 
 from datetime import date
 from typing import Literal
 
-from domain.product.command import Command, Context, expect, expect_open
+from domain.command import Command, Context
+from domain.product.command import ProductCommand, expect, expect_open
 from domain.product.facts import (
     CommitmentMade,
     DifficultyReported,
@@ -26,7 +27,7 @@ from domain.refusals import Invalid
 from domain.values import Day, Dong, Line, Paragraph, Reasons, Sha256, Step
 
 
-class ReachMilestone(Command):
+class ReachMilestone(ProductCommand):
     """Record that a milestone was reached (đạt mốc)."""
 
     name = "reach-milestone"
@@ -53,7 +54,7 @@ class ReachMilestone(Command):
         return [MilestoneReached(code=self.code, note=self.note)]
 
 
-class RecordEvidence(Command):
+class RecordEvidence(ProductCommand):
     """Record an evidence document (tài liệu minh chứng)."""
 
     name = "record-evidence"
@@ -99,7 +100,7 @@ def check_validity(issued_on: date, expires_on: date | None, day: date) -> None:
         )
 
 
-class MakeCommitment(Command):
+class MakeCommitment(ProductCommand):
     """Commit to food safety or the environment (cam kết)."""
 
     name = "make-commitment"
@@ -118,7 +119,7 @@ class MakeCommitment(Command):
         return [CommitmentMade(about=self.about, document=self.document)]
 
 
-class ReportDifficulty(Command):
+class ReportDifficulty(ProductCommand):
     """Report a difficulty (khó khăn, vướng mắc)."""
 
     name = "report-difficulty"
@@ -135,7 +136,7 @@ class ReportDifficulty(Command):
         return [DifficultyReported(area=self.area, description=self.description)]
 
 
-class GrantSupport(Command):
+class GrantSupport(ProductCommand):
     """Record support granted (hỗ trợ), in VND where it has an amount."""
 
     name = "grant-support"
@@ -155,7 +156,7 @@ class GrantSupport(Command):
         return [SupportGranted(**fields)]
 
 
-class VisitSite(Command):
+class VisitSite(ProductCommand):
     """Record a site visit (kiểm tra thực địa)."""
 
     name = "visit-site"
@@ -171,7 +172,7 @@ class VisitSite(Command):
         return [SiteVisited(findings=self.findings)]
 
 
-class CompleteImplementation(Command):
+class CompleteImplementation(ProductCommand):
     """Declare the plan carried out (hoàn thành phương án)."""
 
     name = "complete-implementation"
@@ -190,7 +191,7 @@ class CompleteImplementation(Command):
         return [ImplementationCompleted(summary=self.summary, open_milestones=left)]
 
 
-class AbandonPlan(Command):
+class AbandonPlan(ProductCommand):
     """Give the plan up (dừng phương án)."""
 
     name = "abandon-plan"

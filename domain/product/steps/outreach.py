@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.product.command import Command, Context, expect, expect_open
+from domain.command import Command, Context
+from domain.product.command import ProductCommand, expect, expect_open
 from domain.product.facts import GuidanceGiven, IdeaFormHandedOver, ProductFact, ProductIdentified
 from domain.product.phases import Phase
 from domain.product.state import Product
@@ -16,10 +17,11 @@ from domain.refusals import Invalid
 from domain.values import CommuneCode, Count, Line, Paragraph, Step
 
 
-class IdentifyProduct(Command):
+class IdentifyProduct(ProductCommand):
     """Open a journey: a product is identified in a commune (phát hiện sản phẩm)."""
 
     name = "identify-product"
+    opens = True
     step = Step.OUTREACH
     vi = "Ghi nhận sản phẩm tiềm năng hoặc sẵn có"
     en = "Record a potential or existing product"
@@ -46,7 +48,7 @@ class IdentifyProduct(Command):
         ]
 
 
-class RecordGuidance(Command):
+class RecordGuidance(ProductCommand):
     """Record guidance given in a campaign, class, meeting or on site (hướng dẫn, tập huấn)."""
 
     name = "record-guidance"
@@ -65,7 +67,7 @@ class RecordGuidance(Command):
         return [GuidanceGiven(form=self.form, title=self.title, given_by=self.given_by, attendees=self.attendees)]
 
 
-class HandOverIdeaForm(Command):
+class HandOverIdeaForm(ProductCommand):
     """Hand over the idea form (giao phiếu đăng ký ý tưởng)."""
 
     name = "hand-over-idea-form"

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from domain.product.command import Command, Context, expect
+from domain.command import Command, Context
+from domain.product.command import ProductCommand, expect
 from domain.product.facts import (
     Milestone,
     PlanAccepted,
@@ -25,7 +26,7 @@ from domain.values import Count, Dong, Line, Paragraph, Reasons, Step
 Milestones = Annotated[tuple[Milestone, ...], Field(min_length=1, max_length=60)]
 
 
-class SubmitPlan(Command):
+class SubmitPlan(ProductCommand):
     """Submit the business plan (nộp phương án). Money in whole VND.
 
     The plan's fields are not fixed by law (not found); these are the inferred minimum.
@@ -82,7 +83,7 @@ def check_milestones(milestones: tuple[Milestone, ...], ctx: Context) -> None:
             )
 
 
-class ReturnPlan(Command):
+class ReturnPlan(ProductCommand):
     """Return the plan for completion (trả lại phương án)."""
 
     name = "return-plan"
@@ -99,7 +100,7 @@ class ReturnPlan(Command):
         return [PlanReturned(reasons=self.reasons, missing=self.missing)]
 
 
-class AcceptPlan(Command):
+class AcceptPlan(ProductCommand):
     """Accept the plan (chấp thuận phương án)."""
 
     name = "accept-plan"
@@ -117,7 +118,7 @@ class AcceptPlan(Command):
         return [PlanAccepted(opinion=self.opinion)]
 
 
-class AmendPlan(Command):
+class AmendPlan(ProductCommand):
     """Amend the running plan (điều chỉnh phương án): all its milestones from now on."""
 
     name = "amend-plan"

@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from domain.command import Command, Context
 from domain.law.calendar import add_months
-from domain.product.command import Command, Context, not_before, province_of
+from domain.product.command import ProductCommand, not_before, province_of
 from domain.product.facts import (
     Channel,
     ContractSigned,
@@ -37,14 +38,16 @@ def expect_certified(product: Product, ctx: Context) -> None:
             f"Trade promotion is for products recognised with {needed} stars or more.",
         )
     if not certificate.valid_on(ctx.effective_on):
+        begin, end = certificate.issued_on, certificate.last_day
+        term = f"{begin or '?'} – {end or '?'}"
         raise AgainstTheLaw(
-            f"Giấy chứng nhận chỉ có hiệu lực từ {certificate.issued_on:%d/%m/%Y} đến {certificate.valid_to:%d/%m/%Y}.",
-            f"The certificate is valid from {certificate.issued_on} to {certificate.valid_to} only.",
+            f"Giấy chứng nhận không còn hiệu lực vào ngày này ({term}).",
+            f"The certificate is not valid on that day ({term}).",
             field="effective_on",
         )
 
 
-class ListOnEcommerce(Command):
+class ListOnEcommerce(ProductCommand):
     """List the product on an e-commerce platform (đưa lên sàn thương mại điện tử)."""
 
     name = "list-on-ecommerce"
@@ -63,7 +66,7 @@ class ListOnEcommerce(Command):
         return [EcommerceListed(platform=self.platform, listing=self.listing)]
 
 
-class DelistFromEcommerce(Command):
+class DelistFromEcommerce(ProductCommand):
     """Take a listing down (gỡ khỏi sàn). Possible without a valid certificate: that is its point."""
 
     name = "delist-from-ecommerce"
@@ -87,7 +90,7 @@ class DelistFromEcommerce(Command):
         return [EcommerceDelisted(platform=self.platform, listing=self.listing, reason=self.reason)]
 
 
-class AttendFair(Command):
+class AttendFair(ProductCommand):
     """Record a fair attended (tham gia hội chợ); sales in VND."""
 
     name = "attend-fair"
@@ -105,7 +108,7 @@ class AttendFair(Command):
         return [FairAttended(fair=self.fair, place=self.place, sales=self.sales)]
 
 
-class JoinPointOfSale(Command):
+class JoinPointOfSale(ProductCommand):
     """Enter a point of sale (vào điểm giới thiệu và bán sản phẩm OCOP)."""
 
     name = "join-point-of-sale"
@@ -122,7 +125,7 @@ class JoinPointOfSale(Command):
         return [PointOfSaleJoined(point_of_sale=self.point_of_sale, address=self.address)]
 
 
-class JoinRetailChain(Command):
+class JoinRetailChain(ProductCommand):
     """Enter a retail chain (vào chuỗi bán lẻ)."""
 
     name = "join-retail-chain"
@@ -139,7 +142,7 @@ class JoinRetailChain(Command):
         return [RetailChainJoined(chain=self.chain, stores=self.stores)]
 
 
-class SignContract(Command):
+class SignContract(ProductCommand):
     """Record a sales contract (hợp đồng tiêu thụ); value in VND."""
 
     name = "sign-contract"
@@ -161,7 +164,7 @@ class SignContract(Command):
         return [ContractSigned(**fields)]
 
 
-class ReportRevenue(Command):
+class ReportRevenue(ProductCommand):
     """Report revenue of a period and channel (báo cáo doanh thu), in whole VND.
 
     ``period``: "2026", "2026-Q3" or "2026-09".
@@ -183,9 +186,10 @@ class ReportRevenue(Command):
         """
         begin, end = _days_of(self.period)
         certificate = product.certificate
-        if certificate is None or ctx.effective_on < certificate.issued_on:
+        issued, last = (certificate.issued_on, certificate.last_day) if certificate else (None, None)
+        if issued is None or last is None or ctx.effective_on < issued:
             expect_certified(product, ctx)
-        elif end < certificate.issued_on or begin > certificate.valid_to:
+        elif end < issued or begin > last:
             raise AgainstTheLaw(
                 "Giấy chứng nhận không có hiệu lực trong kỳ báo cáo.",
                 "The certificate was not valid at any time of the period.",

@@ -1,43 +1,55 @@
-"""Step 5, evaluation and star rating (đánh giá, phân hạng): from the filed dossier to the batch.
+"""Step 5, evaluation and star rating (đánh giá, phân hạng): from the filed dossier into a batch.
 
-Decision 26/2026 article 7: the producer files at the commune; the commune checks, reports (Form 03)
-and proposes; the province takes the dossier into a batch or rejects it. Scoring and the result are
-in ``result.py``. The regime is pinned when the dossier is filed.
+The producer files at the commune; the commune checks, reports and proposes; a level that evaluates takes the
+dossier into a batch or rejects it. Which levels there are, how long each may take and who signs is in the
+regime's file; the regime is pinned when the dossier is filed. Scoring is a session's (``domain/session``), the
+result in ``result.py`` and in the authority's book of decisions (``domain/book``).
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated, ClassVar
+from fractions import Fraction
+from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
-from domain.law.book import Regime, Sheet
+from domain.book.facts import ProductNumberGiven
+from domain.book.state import Book, book_id
+from domain.command import Command, Context
 from domain.law.calendar import working_days_late
-from domain.product.command import Command, Context, current_dossier, expect, not_before, province_of, rules_of
+from domain.law.models import Level, Regime, Sheet
+from domain.product.command import ProductCommand, current_dossier, expect, not_before, province_of, rules_of
 from domain.product.eligibility import check_entity
-from domain.product.facts import (
+from domain.product.facts import ProductFact
+from domain.product.phases import Phase
+from domain.product.rating_facts import (
     AcceptedForBatch,
     CommuneReportIssued,
     DossierFiled,
+    DossierForwarded,
     DossierKind,
     DossierRegistered,
     DossierRejected,
     DossierWithdrawn,
-    Level,
     LocalMatter,
-    ProductFact,
-    ProposedToProvince,
+    ProductNumbered,
     SupplementGiven,
     SupplementRequested,
 )
-from domain.product.phases import Phase
-from domain.product.state import Product
+from domain.product.state import Certificate, Dossier, Product
 from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
+from domain.stream import For
 from domain.values import Day, Line, Points, Reasons, Sha256, Step
+
+COMMUNE = "commune"
+NO_BATCH = "-"
+"""Batch of a dossier whose level knows none in its rules."""
 
 Evidence = Annotated[tuple[Sha256, ...], Field(max_length=300)]
 
 
-class FileDossier(Command):
+class FileDossier(ProductCommand):
     """File the dossier at the commune (nộp hồ sơ, Biểu mẫu 01 và 02)."""
 
     name = "file-dossier"
@@ -54,8 +66,13 @@ class FileDossier(Command):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Pins the regime of the filing date and the hash of its rule files."""
+        if product.dossier is not None and product.dossier.complaint_open:
+            raise WrongOrder(
+                "Còn khiếu nại chưa giải quyết về hồ sơ trước.",
+                "A complaint about the dossier before is not settled yet.",
+            )
         self._check_kind(product, ctx)
-        regime = ctx.law.regime_on(ctx.effective_on)
+        regime = ctx.law.regime_for(self.kind, ctx.effective_on)
         if product.producer is None:
             raise WrongOrder("Chưa có chủ thể đăng ký.", "No producer has registered yet.")
         check_entity(regime, product.producer.kind, product.group or "")
@@ -71,14 +88,21 @@ class FileDossier(Command):
                 evidence=self.evidence,
                 regime=regime.id,
                 rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
-                report_due=regime.deadlines["commune_review"].end(ctx.effective_on),
+                report_due=_review_end(regime, ctx.effective_on),
             )
         ]
 
     def _check_kind(self, product: Product, ctx: Context) -> None:
         certificate, day = product.certificate, ctx.effective_on
         if self.kind == "first-time":
-            ready = [Phase.IMPLEMENTED, Phase.DOSSIER_WITHDRAWN, Phase.DOSSIER_REJECTED, Phase.NOT_RECOGNISED]
+            ready = [
+                Phase.IMPLEMENTED,
+                Phase.DOSSIER_WITHDRAWN,
+                Phase.DOSSIER_REJECTED,
+                Phase.NOT_RECOGNISED,
+                Phase.EXPIRED,
+                Phase.REVOKED,
+            ]
             if not ctx.law.practice.setting("dossier_needs_implementation", province_of(product)):
                 ready += [Phase.IDEA_ACCEPTED, Phase.IMPLEMENTING]
             if certificate is not None and not certificate.valid_on(day):
@@ -93,20 +117,26 @@ class FileDossier(Command):
                 field="kind",
             )
         if self.kind == "re-evaluation":
-            window = ctx.law.regime_on(day).renewal
-            first = certificate.valid_to - timedelta(days=window.earliest_days)
-            last = certificate.valid_to - timedelta(days=window.latest_days)
-            if not first <= day <= last:
-                raise AgainstTheLaw(
-                    f"Hồ sơ đánh giá lại nộp từ {first:%d/%m/%Y} đến {last:%d/%m/%Y} ({window.legal_basis}).",
-                    f"Re-evaluation is filed from {first.isoformat()} to {last.isoformat()} ({window.legal_basis}).",
-                    field="effective_on",
-                )
+            self._check_window(certificate, ctx)
+
+    def _check_window(self, certificate: Certificate, ctx: Context) -> None:
+        """An extension is granted because the window could not be met: then there is none to keep."""
+        window, end = ctx.law.regime_for(self.kind, ctx.effective_on).renewal, certificate.valid_to
+        if end is None or window.earliest_days is None or window.latest_days is None or certificate.extended_to:
+            return
+        first, last = end - timedelta(days=window.earliest_days), end - timedelta(days=window.latest_days)
+        if not first <= ctx.effective_on <= last:
+            raise AgainstTheLaw(
+                f"Hồ sơ đánh giá lại nộp từ {first:%d/%m/%Y} đến {last:%d/%m/%Y} ({window.legal_basis}).",
+                f"Re-evaluation is filed from {first.isoformat()} to {last.isoformat()} ({window.legal_basis}).",
+                field="effective_on",
+            )
 
     def _sheet(self, regime: Regime, product: Product, ctx: Context) -> Sheet:
-        sheet = ctx.law.sheets.get(self.sheet)
-        if sheet is None or sheet.regime != regime.id:
-            known = ", ".join(s.id for s in ctx.law.sheets.values() if s.regime == regime.id)
+        loaded = ctx.law.sheets_of(regime)
+        sheet = loaded.get(self.sheet)
+        if sheet is None:
+            known = ", ".join(loaded)
             raise Invalid(
                 f"Chưa nạp bộ tiêu chí “{self.sheet}” của {regime.id}.",
                 f"Sheet “{self.sheet}” of {regime.id} is not loaded.",
@@ -114,7 +144,7 @@ class FileDossier(Command):
                 hint_vi=f"Đã nạp: {known}.",
                 hint_en=f"Loaded: {known}.",
             )
-        if sheet.group != product.group:
+        if sheet.group not in (None, product.group):
             raise Invalid(
                 f"Bộ tiêu chí {sheet.id} không thuộc nhóm sản phẩm đã đăng ký.",
                 f"Sheet {sheet.id} is not of the registered product group.",
@@ -149,94 +179,95 @@ def check_evidence(evidence: tuple[str, ...], product: Product, ctx: Context) ->
             )
 
 
-class _RegisterDossier(Command):
+def _review_end(regime: Regime, day: date) -> date | None:
+    """Last day of the commune's review; None where the rules set none."""
+    review = regime.deadlines.get("commune_review")
+    return review.end(day) if review else None
+
+
+class RegisterDossier(ProductCommand):
+    """Enter the dossier in the intake register of the level it lies at (vào sổ tiếp nhận hồ sơ)."""
+
+    name = "register-dossier"
     step = Step.RATING
-    level: ClassVar[Level]
+    vi = "Vào sổ tiếp nhận hồ sơ"
+    en = "Enter the dossier in the intake register"
 
     slip_number: Line
     received_by: Line
+    product_number: Line | None = None
 
-    def _register(self, product: Product, ctx: Context, phase: Phase) -> list[ProductFact]:
-        expect(product, ctx, phase)
-        if self.level in current_dossier(product).registered:
+    def needs(self, state: Product, day: date) -> Sequence[UUID]:
+        """At the commune, its book of product numbers of the year."""
+        at_commune = state.dossier is not None and state.dossier.level == COMMUNE
+        return (book_id(COMMUNE, state.commune, day.year),) if at_commune else ()
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact | For]:
+        """Once a level: at the commune after filing, higher up after the dossier was forwarded.
+
+        The commune gives the product its number of the year; one known from paper is named instead.
+        """
+        expect(product, ctx, Phase.FILED, Phase.PROPOSED)
+        dossier = current_dossier(product)
+        if dossier.level in dossier.registered:
             raise WrongOrder(
                 "Hồ sơ đã vào sổ tiếp nhận ở cấp này.",
                 "The dossier is already in this level's register.",
                 hint_vi="Nếu số phiếu ghi sai thì đính chính.",
                 hint_en="If the slip number is wrong, correct that fact.",
             )
-        return [DossierRegistered(level=self.level, slip_number=self.slip_number, received_by=self.received_by)]
+        registered = DossierRegistered(level=dossier.level, slip_number=self.slip_number, received_by=self.received_by)
+        return [registered, *self._numbered(product, dossier, ctx)]
+
+    def _numbered(self, product: Product, dossier: Dossier, ctx: Context) -> list[ProductFact | For]:
+        past = self.product_number is not None
+        if past and (ctx.source.kind != "paper" or dossier.level != COMMUNE):
+            raise Invalid(
+                "Mã số sản phẩm do hệ thống cấp khi xã vào sổ; chỉ ghi mã đã có trên giấy.",
+                "The service gives the product number at the commune; only one known from paper is named.",
+                field="product_number",
+                hint_vi="Bỏ product_number, hoặc ghi source.kind = paper kèm mã băm bản quét.",
+                hint_en="Leave product_number out, or give source.kind = paper with the scan's hash.",
+            )
+        if self.product_number is not None:
+            return [ProductNumbered(product_number=self.product_number, book=None)]
+        form = ctx.law.regimes[dossier.regime].product_number
+        if form is None or dossier.level != COMMUNE or ctx.source.kind == "paper":
+            return []
+        year = ctx.effective_on.year
+        book = book_id(COMMUNE, product.commune, year)
+        kept = ctx.others.get(book)
+        number = (kept.products if isinstance(kept, Book) else 0) + 1
+        written = form.format.format(province=province_of(product), commune=product.commune, n=number, year=year)
+        given = ProductNumberGiven(
+            commune=product.commune, year=year, number=number, product_number=written, product=ctx.stream_id
+        )
+        return [For(book, given), ProductNumbered(product_number=written, book=book)]
 
 
-class RegisterDossierAtCommune(_RegisterDossier):
-    """Enter the dossier in the commune's intake register (vào sổ tiếp nhận cấp xã)."""
+class RequestSupplement(ProductCommand):
+    """Ask for a supplement where the dossier lies (yêu cầu bổ sung hồ sơ)."""
 
-    name = "register-dossier-at-commune"
-    level = "commune"
-    vi = "Vào sổ tiếp nhận hồ sơ cấp xã"
-    en = "Enter the dossier in the commune's register"
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Once per dossier, while it lies at the commune."""
-        return self._register(product, ctx, Phase.FILED)
-
-
-class RegisterDossierAtProvince(_RegisterDossier):
-    """Enter the dossier in the province's intake register (vào sổ tiếp nhận cấp tỉnh)."""
-
-    name = "register-dossier-at-province"
-    level = "province"
-    vi = "Vào sổ tiếp nhận hồ sơ cấp tỉnh"
-    en = "Enter the dossier in the province's register"
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Once per dossier, after the commune proposed it."""
-        return self._register(product, ctx, Phase.PROPOSED)
-
-
-class _RequestSupplement(Command):
+    name = "request-supplement"
     step = Step.RATING
-    level: ClassVar[Level]
+    vi = "Yêu cầu bổ sung hồ sơ"
+    en = "Ask for a supplement"
 
     items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
     due: Day | None = None
 
-    def _request(self, product: Product, ctx: Context, *phases: Phase) -> list[ProductFact]:
-        expect(product, ctx, *phases)
-        if current_dossier(product).supplement_open:
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """While the commune checks, the level's office checks, or its advisory team reviews; one at a time."""
+        expect(product, ctx, Phase.FILED, Phase.PROPOSED, Phase.IN_BATCH)
+        dossier = current_dossier(product)
+        if dossier.supplement_open:
             raise WrongOrder("Đang chờ một lần bổ sung khác.", "Another supplement is still awaited.")
         if self.due is not None and self.due < ctx.effective_on:
             raise Invalid("Hạn bổ sung ở trước ngày yêu cầu.", "Due before the day of the request.", field="due")
-        return [SupplementRequested(level=self.level, items=self.items, due=self.due)]
+        return [SupplementRequested(level=dossier.level, items=self.items, due=self.due)]
 
 
-class RequestSupplementAtCommune(_RequestSupplement):
-    """Ask for a supplement while the dossier lies at the commune (xã yêu cầu bổ sung)."""
-
-    name = "request-supplement-at-commune"
-    level = "commune"
-    vi = "Cấp xã yêu cầu bổ sung hồ sơ"
-    en = "Ask for a supplement (commune)"
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """One supplement at a time."""
-        return self._request(product, ctx, Phase.FILED)
-
-
-class RequestSupplementAtProvince(_RequestSupplement):
-    """Ask for a supplement while the province checks or the advisory team reviews (tỉnh yêu cầu bổ sung)."""
-
-    name = "request-supplement-at-province"
-    level = "province"
-    vi = "Cấp tỉnh yêu cầu bổ sung hồ sơ"
-    en = "Ask for a supplement (province)"
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """One supplement at a time."""
-        return self._request(product, ctx, Phase.PROPOSED, Phase.IN_BATCH)
-
-
-class GiveSupplement(Command):
+class GiveSupplement(ProductCommand):
     """Give the supplement that was asked for (bổ sung hồ sơ)."""
 
     name = "give-supplement"
@@ -255,11 +286,11 @@ class GiveSupplement(Command):
         if asked_by is None:
             raise WrongOrder("Không có yêu cầu bổ sung nào đang chờ.", "No supplement is awaited.")
         check_evidence(self.evidence, product, ctx)
-        due = regime.deadlines["commune_review"].end(ctx.effective_on) if asked_by == "commune" else None
+        due = _review_end(regime, ctx.effective_on) if asked_by == COMMUNE else None
         return [SupplementGiven(answer=self.answer, evidence=self.evidence, report_due=due)]
 
 
-class IssueCommuneReport(Command):
+class IssueCommuneReport(ProductCommand):
     """Issue the commune's report on the four local matters (báo cáo của UBND cấp xã, Biểu mẫu 03)."""
 
     name = "issue-commune-report"
@@ -278,7 +309,7 @@ class IssueCommuneReport(Command):
         """A late report is still a report: the fact says by how many working days."""
         expect(product, ctx, Phase.FILED)
         dossier = current_dossier(product)
-        if "commune" not in dossier.registered:
+        if COMMUNE not in dossier.registered:
             raise WrongOrder("Hồ sơ chưa vào sổ tiếp nhận cấp xã.", "The dossier is not in the commune's register.")
         if dossier.supplement_open:
             raise WrongOrder("Đang chờ chủ thể bổ sung hồ sơ.", "A supplement is still awaited.")
@@ -290,32 +321,34 @@ class IssueCommuneReport(Command):
                 origin_of_idea=self.origin_of_idea,
                 local_identity=self.local_identity,
                 meeting_held=self.meeting_held,
-                late_days=working_days_late(dossier.report_due, ctx.effective_on),
+                late_days=working_days_late(dossier.report_due, ctx.effective_on) if dossier.report_due else 0,
             )
         ]
 
 
-class ProposeToProvince(Command):
-    """Ask the province to evaluate (công văn đề nghị cấp tỉnh). The letter's date decides the batch."""
+class ForwardDossier(ProductCommand):
+    """Send the dossier to the level above with a letter (đề nghị, trình cấp trên). The letter's date decides the batch.
 
-    name = "propose-to-province"
+    The commune proposes it to the first level that evaluates; a level that approved a result sends it on.
+    """
+
+    name = "forward-dossier"
     step = Step.RATING
-    vi = "Đề nghị cấp tỉnh đánh giá, phân hạng"
-    en = "Propose to the province"
+    vi = "Đề nghị cấp trên đánh giá, chuyển hồ sơ"
+    en = "Send the dossier to the level above"
 
     letter_number: Line
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """The law says *before* the cut-off: a proposal on that very day waits for the next batch.
-
-        A re-evaluation has its own time limit instead (45 days, article 7.6).
-        """
-        expect(product, ctx, Phase.REPORTED)
+        """Where the law says *before* the cut-off, a letter of that very day waits for the next batch."""
         regime, _ = rules_of(product, ctx)
         dossier = current_dossier(product)
-        batch, cut_off, done = self._batch(dossier.kind, regime, ctx.effective_on)
+        above = self._above(product, dossier, regime, ctx)
+        batch, cut_off, done = self._batch(dossier.kind, regime, above, ctx.effective_on)
         return [
-            ProposedToProvince(
+            DossierForwarded(
+                from_level=dossier.level,
+                to_level=above.code,
                 letter_number=self.letter_number,
                 batch=batch,
                 batch_cut_off=cut_off,
@@ -326,13 +359,39 @@ class ProposeToProvince(Command):
         ]
 
     @staticmethod
-    def _batch(kind: DossierKind, regime: Regime, day: date) -> tuple[str, date | None, date]:
-        if kind == "re-evaluation":  # its own clock: at most so many days, so done before the day after
-            return "renewal", None, day + timedelta(days=regime.renewal.decide_within_days + 1)
-        return regime.batch_for(day)
+    def _above(product: Product, dossier: Dossier, regime: Regime, ctx: Context) -> Level:
+        if dossier.level == COMMUNE:
+            reports = f"issue-commune-report@{COMMUNE}" in regime.competences or (
+                "issue-commune-report" in regime.competences
+            )
+            expect(product, ctx, Phase.REPORTED if reports else Phase.FILED)
+            return regime.first_level
+        level = regime.level(dossier.level)
+        # A level that certifies before it passes up sends on what it has recognised.
+        expect(product, ctx, Phase.RECOGNISED if level.interim_stars else Phase.RESULT_APPROVED)
+        above = regime.level_above(dossier.level)
+        if above is None or (level.interim_stars and not passes_up(level, dossier)):
+            raise WrongOrder(
+                "Kết quả này không thuộc diện trình cấp trên.", "This result is not one that goes to a level above."
+            )
+        return above
+
+    @staticmethod
+    def _batch(kind: DossierKind, regime: Regime, to: Level, day: date) -> tuple[str, date | None, date | None]:
+        within = regime.renewal.decide_within_days
+        if kind == "re-evaluation" and within is not None:
+            # Its own clock: at most so many days, so done before the day after.
+            return "renewal", None, day + timedelta(days=within + 1)
+        return regime.batch_for(to.code, day) or (NO_BATCH, None, None)
 
 
-class AcceptForBatch(Command):
+def passes_up(level: Level, dossier: Dossier) -> bool:
+    """Whether the level's result is high enough for the level above."""
+    result = dossier.result
+    return result is not None and level.pass_up_from is not None and Fraction(result.average) >= level.pass_up_from
+
+
+class AcceptForBatch(ProductCommand):
     """Take the dossier into its batch (tiếp nhận hồ sơ đủ điều kiện vào đợt đánh giá)."""
 
     name = "accept-for-batch"
@@ -343,24 +402,25 @@ class AcceptForBatch(Command):
     samples_received: Annotated[int, Field(ge=0, le=50)]
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Needs the province's register, no open supplement and the samples the sheet asks for."""
+        """Needs the level's register, no open supplement and the samples the sheet asks for."""
         expect(product, ctx, Phase.PROPOSED)
         _, sheet = rules_of(product, ctx)
         dossier = current_dossier(product)
-        if "province" not in dossier.registered:
-            raise WrongOrder("Hồ sơ chưa vào sổ tiếp nhận cấp tỉnh.", "The dossier is not in the province's register.")
+        if dossier.level not in dossier.registered:
+            raise WrongOrder("Hồ sơ chưa vào sổ tiếp nhận ở cấp này.", "The dossier is not in this level's register.")
         if dossier.supplement_open:
             raise WrongOrder("Đang chờ chủ thể bổ sung hồ sơ.", "A supplement is still awaited.")
-        if self.samples_received < sheet.samples:
+        needed = 0 if product.group in sheet.without_samples else sheet.samples
+        if self.samples_received < needed:
             raise AgainstTheLaw(
-                f"Cần {sheet.samples} mẫu sản phẩm (Đ6.2), mới có {self.samples_received}.",
-                f"{sheet.samples} samples are needed (article 6.2), {self.samples_received} are there.",
+                f"Cần {needed} mẫu sản phẩm ({sheet.legal_basis}), mới có {self.samples_received}.",
+                f"{needed} samples are needed ({sheet.legal_basis}), {self.samples_received} are there.",
                 field="samples_received",
             )
         return [AcceptedForBatch(batch=dossier.batch or "", samples_received=self.samples_received)]
 
 
-class RejectDossier(Command):
+class RejectDossier(ProductCommand):
     """Reject the dossier before scoring (hồ sơ bị loại) on a ground that the rules name."""
 
     name = "reject-dossier"
@@ -375,10 +435,10 @@ class RejectDossier(Command):
         """Grounds: the regime's, the sheet's, or "disqualifier:CODE" for a criterion that stops it."""
         expect(product, ctx, Phase.PROPOSED, Phase.IN_BATCH, Phase.ADVISED)
         regime, sheet = rules_of(product, ctx)
-        if current_dossier(product).sheets and not self.ground.startswith("disqualifier:"):
+        if current_dossier(product).session and not self.ground.startswith("disqualifier:"):
             raise WrongOrder(
-                "Hội đồng đã chấm điểm: chỉ còn loại theo điều kiện của tiêu chí.",
-                "The council has begun to score: only a disqualifying criterion still rejects the dossier.",
+                "Hồ sơ đã vào phiên họp hội đồng: chỉ còn loại theo điều kiện của tiêu chí.",
+                "The dossier is before the council: only a disqualifying criterion still rejects it.",
                 field="ground",
             )
         grounds = {g.code: g.legal_basis or sheet.legal_basis for g in regime.rejections + sheet.dossier_rejections}
@@ -404,7 +464,7 @@ class RejectDossier(Command):
         ]
 
 
-class WithdrawDossier(Command):
+class WithdrawDossier(ProductCommand):
     """Withdraw the dossier before a decision (rút hồ sơ)."""
 
     name = "withdraw-dossier"
@@ -425,6 +485,7 @@ class WithdrawDossier(Command):
             Phase.IN_BATCH,
             Phase.ADVISED,
             Phase.CONCLUDED,
+            Phase.SENT_BACK,
         )
         not_before(current_dossier(product).filed_on, ctx)
         return [DossierWithdrawn(reason=self.reason)]
@@ -432,13 +493,11 @@ class WithdrawDossier(Command):
 
 COMMANDS: tuple[type[Command], ...] = (
     FileDossier,
-    RegisterDossierAtCommune,
-    RequestSupplementAtCommune,
+    RegisterDossier,
+    RequestSupplement,
     GiveSupplement,
     IssueCommuneReport,
-    ProposeToProvince,
-    RegisterDossierAtProvince,
-    RequestSupplementAtProvince,
+    ForwardDossier,
     AcceptForBatch,
     RejectDossier,
     WithdrawDossier,

@@ -1,40 +1,68 @@
-"""Step 5 continued: advice, scoring, result (tổ tư vấn, hội đồng, công nhận).
+"""Step 5 continued: the advisory team's report, and what becomes of a result besides a decision in the book.
 
-Decision 26/2026 articles 4 and 7.3: the advisory team reports, members score, the council concludes
-on the exact average and the star gates; the provincial chair certifies 3 and 4 stars and approves 90
-points or more for the ministry. Who signs which star is in the regime's file.
+Sheets, spread and stars are the session's (``domain/session``); recognising, approving and revoking take a
+number in the authority's book (``domain/book``).
 """
 
-from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
 
-from domain.law.book import Regime, Rule
-from domain.law.calendar import add_months
-from domain.law.scoring import exact, outcome, points_of, total_of
-from domain.product.command import Command, Context, current_dossier, expect, not_before, rules_of
-from domain.product.facts import (
+from domain.command import Command, Context
+from domain.law.models import Level, Regime, Rule
+from domain.law.scoring import points_of
+from domain.product.command import ProductCommand, current_dossier, expect, not_before, rules_of
+from domain.product.facts import ProductFact
+from domain.product.phases import Phase
+from domain.product.rating_facts import (
     AdvisoryReported,
     Choice,
-    ProductFact,
+    ComplaintFiled,
+    ComplaintSettled,
+    EvaluationReopened,
     ProductNotRecognised,
-    ProductRecognised,
-    RescoringOrdered,
-    ResultApproved,
     ResultNotified,
-    ScoreSheetSubmitted,
+    ResultPublished,
+    ResultSentBack,
     ScoringConcluded,
 )
-from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.refusals import AgainstCouncilRules, AgainstTheLaw, Invalid, WrongOrder
+from domain.product.steps.rating import passes_up
+from domain.refusals import AgainstTheLaw, Invalid, WrongOrder
 from domain.values import Line, Paragraph, Reasons, Step
 
 Choices = Annotated[tuple[Choice, ...], Field(max_length=100)]
 
 
-class ReportAdvice(Command):
+def said(rule: Rule) -> str:
+    """Where a rule comes from, so that nobody takes an office's setting for law."""
+    return f"{rule.legal_basis}; {rule.mark}"
+
+
+def result_of(product: Product) -> ScoringConcluded:
+    """The council's result; refuses when there is none."""
+    result = current_dossier(product).result
+    if result is None:
+        raise WrongOrder("Hội đồng chưa kết luận.", "The council has not concluded.")
+    return result
+
+
+def keeps_better(product: Product, regime: Regime, stars: int) -> bool:
+    """Whether an upgrade attempt ended below the star the product holds (inferred: the old one stays)."""
+    held = product.certificate
+    is_upgrade = current_dossier(product).kind == "upgrade"
+    return regime.upgrade.keeps_better_certificate and is_upgrade and held is not None and stars < held.stars
+
+
+def goes_up(product: Product, regime: Regime, level: Level) -> bool:
+    """Whether the result is approved here and decided by the level above."""
+    stars = result_of(product).stars
+    if product.phase is Phase.SENT_BACK or regime.level_above(level.code) is None:
+        return False
+    return passes_up(level, current_dossier(product)) and stars >= regime.rating.certifiable_from_stars
+
+
+class ReportAdvice(ProductCommand):
     """The advisory team's report (báo cáo tổ tư vấn) with its finding for every gated criterion."""
 
     name = "report-advice"
@@ -67,212 +95,30 @@ class ReportAdvice(Command):
         return [AdvisoryReported(**fields)]
 
 
-class SubmitScoreSheet(Command):
-    """Hand in a member's score sheet (phiếu đánh giá của thành viên hội đồng)."""
-
-    name = "submit-score-sheet"
-    step = Step.RATING
-    vi = "Nộp phiếu đánh giá của thành viên hội đồng"
-    en = "Hand in a score sheet"
-
-    choices: Choices
-    comment: Paragraph = ""
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """One complete sheet a member and round; the total is computed, never typed."""
-        expect(product, ctx, Phase.ADVISED)
-        _, sheet = rules_of(product, ctx)
-        dossier = current_dossier(product)
-        if ctx.actor.person in dossier.sheets:
-            raise WrongOrder(
-                "Thành viên này đã nộp phiếu cho vòng chấm hiện tại.",
-                "This member has already handed in a sheet for this round.",
-            )
-        return [
-            ScoreSheetSubmitted(
-                member=ctx.actor.person,
-                round=dossier.round,
-                choices=self.choices,
-                total=total_of(sheet, self.choices),
-                comment=self.comment,
-            )
-        ]
-
-
-def spread_of(totals: list[int]) -> int:
-    """Largest minus smallest total, in points; 0 with fewer than two sheets."""
-    return max(totals) - min(totals) if len(totals) > 1 else 0
-
-
-def said(rule: Rule) -> str:
-    """Where a rule of procedure comes from, so that nobody takes an office's setting for law."""
-    return f"{rule.legal_basis}; {rule.mark}"
-
-
-class OrderRescoring(Command):
-    """Discuss and score again because totals lie too far apart (thảo luận, chấm lại)."""
-
-    name = "order-rescoring"
-    step = Step.RATING
-    vi = "Thảo luận và chấm lại do chênh lệch điểm"
-    en = "Discuss and score again"
-
-    discussion: Reasons
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Only when the spread exceeds the council's limit; the first round's sheets stay in history."""
-        expect(product, ctx, Phase.ADVISED)
-        regime, _ = rules_of(product, ctx)
-        dossier = current_dossier(product)
-        spread, limit = spread_of(list(dossier.sheets.values())), regime.council.max_spread
-        if spread <= limit.value:
-            raise WrongOrder(
-                f"Chênh lệch {spread} điểm không vượt {limit.value} điểm.",
-                f"A spread of {spread} points does not exceed {limit.value}.",
-            )
-        return [RescoringOrdered(discussion=self.discussion, round=dossier.round + 1, spread=spread)]
-
-
-class ConcludeScoring(Command):
-    """Conclude the scoring (kết luận chấm điểm): average, band, gates, stars."""
-
-    name = "conclude-scoring"
-    step = Step.RATING
-    vi = "Kết luận chấm điểm của hội đồng"
-    en = "Conclude the scoring"
-
-    minutes_number: Line
-    agreed: Choices = ()
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """``agreed`` replaces the advisory team's finding where the council agreed otherwise."""
-        expect(product, ctx, Phase.ADVISED)
-        regime, sheet = rules_of(product, ctx)
-        dossier = current_dossier(product)
-        totals = tuple(sorted(dossier.sheets.items()))
-        rules = regime.council
-        if len(totals) < rules.min_sheets.value:
-            raise AgainstCouncilRules(
-                f"Mới có {len(totals)} phiếu, cần ít nhất {rules.min_sheets.value} ({said(rules.min_sheets)}).",
-                f"{len(totals)} sheets are in, {rules.min_sheets.value} are needed ({said(rules.min_sheets)}).",
-            )
-        spread = spread_of([total for _, total in totals])
-        if spread > rules.max_spread.value:
-            raise AgainstCouncilRules(
-                f"Điểm chênh lệch {spread}, vượt {rules.max_spread.value} điểm ({said(rules.max_spread)}).",
-                f"Totals differ by {spread}, more than {rules.max_spread.value} points ({said(rules.max_spread)}).",
-                hint_vi="Hội đồng thảo luận và chấm lại.",
-                hint_en="The council discusses and scores again (order-rescoring).",
-            )
-        agreed = {c.code: c for c in dossier.findings} | {c.code: c for c in self.agreed}
-        points_of(sheet, self.agreed, "agreed")
-        found = outcome(regime, sheet, (t for _, t in totals), points_of(sheet, agreed.values()))
-        return [
-            ScoringConcluded(
-                minutes_number=self.minutes_number,
-                round=dossier.round,
-                totals=totals,
-                agreed=tuple(agreed.values()),
-                average=exact(found.average),
-                band=found.band,
-                missed=found.missed,
-                stars=found.stars,
-                regime=regime.id,
-                sheet=sheet.id,
-                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
-            )
-        ]
-
-
-def _result(product: Product) -> ScoringConcluded:
-    result = current_dossier(product).result
-    if result is None:
-        raise WrongOrder("Hội đồng chưa kết luận.", "The council has not concluded.")
-    return result
-
-
-def _keeps_better(product: Product, regime: Regime, stars: int) -> bool:
-    """Whether an upgrade attempt ended below the star the product holds (inferred: the old one stays)."""
-    held = product.certificate
-    is_upgrade = current_dossier(product).kind == "upgrade"
-    return regime.upgrade.keeps_better_certificate and is_upgrade and held is not None and stars < held.stars
-
-
-class Recognise(Command):
-    """Recognise the product and issue the certificate (công nhận, cấp giấy chứng nhận)."""
-
-    name = "recognise"
-    step = Step.RATING
-    vi = "Quyết định công nhận và cấp giấy chứng nhận"
-    en = "Recognise and certify"
-
-    decision_number: Line
-    signer: Line
-    certificate_number: Line
-
-    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Stars are the council's; results from the pass-up threshold on go to the ministry instead."""
-        expect(product, ctx, Phase.CONCLUDED)
-        regime, sheet = rules_of(product, ctx)
-        result, rating = _result(product), regime.rating
-        if Fraction(result.average) >= rating.pass_up_from:
-            raise AgainstTheLaw(
-                f"Kết quả từ {rating.pass_up_from} điểm phải phê duyệt và trình Bộ ({rating.legal_basis}).",
-                f"From {rating.pass_up_from} points the result is approved and sent up ({rating.legal_basis}).",
-                hint_vi="Dùng lệnh approve-result.",
-                hint_en="Use approve-result.",
-            )
-        if _keeps_better(product, regime, result.stars):
-            raise AgainstTheLaw(
-                f"Nâng hạng chỉ đạt {result.stars} sao: giấy chứng nhận hiện có giữ nguyên ({said(regime.upgrade)}).",
-                f"The upgrade reached {result.stars} stars: the certificate held stays ({said(regime.upgrade)}).",
-                hint_vi="Dùng lệnh decline-recognition.",
-                hint_en="Use decline-recognition.",
-            )
-        if result.stars < rating.certifiable_from_stars:
-            raise AgainstTheLaw(
-                f"Kết quả {result.stars} sao: không công nhận, không cấp giấy ({rating.legal_basis}).",
-                f"{result.stars} stars: no decision, no certificate ({rating.legal_basis}).",
-                hint_vi="Dùng lệnh decline-recognition.",
-                hint_en="Use decline-recognition.",
-            )
-        return [
-            ProductRecognised(
-                stars=result.stars,
-                decision_number=self.decision_number,
-                signer=self.signer,
-                certificate_number=self.certificate_number,
-                issued_on=ctx.effective_on,
-                valid_to=add_months(ctx.effective_on, regime.certificate.months),
-                regime=regime.id,
-                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
-            )
-        ]
-
-
-class DeclineRecognition(Command):
+class DeclineRecognition(ProductCommand):
     """Close the case without a new certificate: below three stars, or an upgrade that failed (không công nhận)."""
 
     name = "decline-recognition"
     step = Step.RATING
-    vi = "Không công nhận (dưới 3 sao)"
+    vi = "Không công nhận (dưới 3 sao, hoặc nâng hạng không đạt)"
     en = "Decline recognition"
 
     reasons: Reasons
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only for results that cannot be certified."""
-        expect(product, ctx, Phase.CONCLUDED)
+        expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
         regime, sheet = rules_of(product, ctx)
-        result, rating = _result(product), regime.rating
+        result, rating = result_of(product), regime.rating
         below = result.stars < rating.certifiable_from_stars
-        if not below and not _keeps_better(product, regime, result.stars):
+        if not below and not keeps_better(product, regime, result.stars):
             raise AgainstTheLaw(
                 f"Kết quả {result.stars} sao đủ điều kiện công nhận ({rating.legal_basis}).",
                 f"A result of {result.stars} stars is to be recognised ({rating.legal_basis}).",
             )
         return [
             ProductNotRecognised(
+                level=current_dossier(product).level,
                 stars=result.stars,
                 reasons=self.reasons,
                 legal_basis=rating.legal_basis if below else regime.upgrade.legal_basis,
@@ -282,40 +128,172 @@ class DeclineRecognition(Command):
         ]
 
 
-class ApproveResult(Command):
-    """Approve a result of 90 points or more for the ministry (phê duyệt kết quả, trình Bộ)."""
+class SendBackResult(ProductCommand):
+    """Send a result that this level does not certify back to the one below, which settles it (trả kết quả về)."""
 
-    name = "approve-result"
+    name = "send-back-result"
     step = Step.RATING
-    vi = "Phê duyệt kết quả, trình Bộ"
-    en = "Approve the result for the ministry"
+    vi = "Trả kết quả về cấp dưới xử lý"
+    en = "Send the result back to the level below"
 
-    decision_number: Line
-    signer: Line
+    letter_number: Line
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """A missed gate at this level is a warning: the centre judges (inferred)."""
-        expect(product, ctx, Phase.CONCLUDED)
+        """Only where the regime's level sends back, and only results it cannot certify, its own or sent back to it."""
+        expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
         regime, sheet = rules_of(product, ctx)
-        result, rating = _result(product), regime.rating
-        if Fraction(result.average) < rating.pass_up_from or result.stars < rating.certifiable_from_stars:
+        result, level = result_of(product), regime.level(current_dossier(product).level)
+        below = regime.level_below(level.code)
+        if not level.sends_back or below is None or result.stars in level.certifies:
             raise AgainstTheLaw(
-                f"Chỉ trình Bộ kết quả từ {rating.pass_up_from} điểm, đủ điều kiện 3 sao ({rating.legal_basis}).",
-                f"Only results from {rating.pass_up_from} points that hold three stars go up ({rating.legal_basis}).",
+                f"Kết quả {result.stars} sao do cấp này quyết định ({level.legal_basis}).",
+                f"A result of {result.stars} stars is this level's to decide ({level.legal_basis}).",
             )
         return [
-            ResultApproved(
-                decision_number=self.decision_number,
-                signer=self.signer,
+            ResultSentBack(
+                from_level=level.code,
+                to_level=below.code,
+                letter_number=self.letter_number,
                 average=result.average,
-                warnings=result.missed,
+                stars=result.stars,
                 regime=regime.id,
                 rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
             )
         ]
 
 
-class NotifyResult(Command):
+class ReopenEvaluation(ProductCommand):
+    """Evaluate again at the own level instead of deciding on the result sent back (cấp dưới tự đánh giá lại)."""
+
+    name = "reopen-evaluation"
+    step = Step.RATING
+    vi = "Tổ chức đánh giá lại ở cấp mình"
+    en = "Evaluate again at the own level"
+
+    document: Line
+    reasons: Reasons
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """After a result was sent back."""
+        expect(product, ctx, Phase.SENT_BACK)
+        level = current_dossier(product).level
+        return [EvaluationReopened(level=level, because="own-evaluation", document=self.document, reasons=self.reasons)]
+
+
+class OrderReevaluation(ProductCommand):
+    """Order the evaluation to be done again (yêu cầu đánh giá lại): the top level's supervision."""
+
+    name = "order-reevaluation"
+    step = Step.RATING
+    vi = "Yêu cầu đánh giá lại"
+    en = "Order the evaluation to be done again"
+
+    document: Line
+    reasons: Reasons
+
+    def acts_at(self, state: Product, regime: Regime | None) -> str | None:
+        """The top level's act, wherever the dossier lies."""
+        return regime.levels[-1].code if regime else None
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """After a decision on a council's result; a certificate stays until it is revoked or replaced."""
+        expect(product, ctx, Phase.RECOGNISED, Phase.NOT_RECOGNISED, Phase.RESULT_APPROVED, Phase.EXPIRED)
+        result_of(product)  # a dossier withdrawn earlier has none to evaluate again
+        dossier = current_dossier(product)
+        return [
+            EvaluationReopened(level=dossier.level, because="ordered", document=self.document, reasons=self.reasons)
+        ]
+
+
+class FileComplaint(ProductCommand):
+    """File a complaint against a result (khiếu nại). The programme's rules set no term (general law applies)."""
+
+    name = "file-complaint"
+    step = Step.RATING
+    vi = "Khiếu nại kết quả đánh giá"
+    en = "File a complaint"
+
+    number: Line
+    complainant: Line
+    grounds: Reasons
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """After a result was decided; one at a time."""
+        dossier = current_dossier(product)
+        if not dossier.decided or dossier.result is None:
+            raise WrongOrder("Chưa có kết quả để khiếu nại.", "There is no decided result to complain of.")
+        if dossier.complaint_open:
+            raise WrongOrder("Đang có một khiếu nại chưa giải quyết.", "Another complaint is not settled yet.")
+        not_before(product.since, ctx)
+        return [ComplaintFiled(number=self.number, complainant=self.complainant, grounds=self.grounds)]
+
+
+class SettleComplaint(ProductCommand):
+    """Settle the complaint (giải quyết khiếu nại); upheld with a new evaluation where that is decided."""
+
+    name = "settle-complaint"
+    step = Step.RATING
+    vi = "Giải quyết khiếu nại"
+    en = "Settle the complaint"
+
+    number: Line
+    upheld: bool
+    evaluate_again: bool = False
+    reasons: Reasons
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """A new evaluation only where the complaint is upheld."""
+        dossier = current_dossier(product)
+        if not dossier.complaint_open:
+            raise WrongOrder("Không có khiếu nại nào đang chờ.", "No complaint is waiting.")
+        if self.evaluate_again and not self.upheld:
+            raise Invalid(
+                "Khiếu nại không được chấp nhận thì không đánh giá lại.",
+                "A rejected complaint leads to no new evaluation.",
+                field="evaluate_again",
+            )
+        if self.evaluate_again and not dossier.decided:
+            raise WrongOrder(
+                "Hồ sơ đã được chuyển lên cấp trên hoặc đang được đánh giá lại.",
+                "The dossier went up meanwhile, or is being evaluated again already.",
+                field="evaluate_again",
+                hint_vi="Giải quyết khiếu nại mà không đánh giá lại ở bước này.",
+                hint_en="Settle the complaint without a new evaluation here.",
+            )
+        not_before(product.since, ctx)
+        settled = ComplaintSettled(
+            number=self.number, outcome="upheld" if self.upheld else "rejected", reasons=self.reasons
+        )
+        facts: list[ProductFact] = [settled]
+        if self.evaluate_again:
+            facts.append(
+                EvaluationReopened(level=dossier.level, because="complaint", document=self.number, reasons=self.reasons)
+            )
+        return facts
+
+
+class PublishResult(ProductCommand):
+    """Make the recognition public (công bố kết quả trên phương tiện thông tin)."""
+
+    name = "publish-result"
+    step = Step.RATING
+    vi = "Công bố kết quả công nhận"
+    en = "Make the recognition public"
+
+    medium: Line
+    address: Line
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """Once per recognition; a dossier that ended without one has nothing to make public."""
+        expect(product, ctx, Phase.RECOGNISED)
+        if current_dossier(product).published:
+            raise WrongOrder(
+                "Không có kết quả công nhận nào chưa công bố.", "There is no recognition left to make public."
+            )
+        return [ResultPublished(medium=self.medium, address=self.address)]
+
+
+class NotifyResult(ProductCommand):
     """Tell commune and producer the result in writing (thông báo kết quả)."""
 
     name = "notify-result"
@@ -340,11 +318,12 @@ class NotifyResult(Command):
 
 COMMANDS: tuple[type[Command], ...] = (
     ReportAdvice,
-    SubmitScoreSheet,
-    OrderRescoring,
-    ConcludeScoring,
-    Recognise,
     DeclineRecognition,
-    ApproveResult,
+    SendBackResult,
+    ReopenEvaluation,
+    OrderReevaluation,
+    FileComplaint,
+    SettleComplaint,
+    PublishResult,
     NotifyResult,
 )

@@ -1,0 +1,5 @@
+"""Provinces' registers of certificates (sổ theo dõi giấy chứng nhận OCOP), read out of Excel.
+
+``workbook`` opens the file and hands out raw rows, ``layouts`` knows where things stand in it, ``reading``
+says what each row states and what is wrong with it. Nothing is invented, nothing corrected, nothing stored.
+"""

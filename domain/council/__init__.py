@@ -1,0 +1,1 @@
+"""Councils (hội đồng đánh giá): set up by a decision, with members and rules of procedure."""

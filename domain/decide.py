@@ -1,0 +1,155 @@
+"""From a command to facts: the register of all commands, authority, and the one way to decide.
+
+``decide`` is pure: state, command and context in; facts out, or one named refusal.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid5
+
+from domain.book import commands as book
+from domain.command import Command, Context
+from domain.council import commands as council
+from domain.law.areas import area_name, commune, covers
+from domain.product.certificate_facts import CertificateExpired, RecognitionRecorded
+from domain.product.phases import Phase
+from domain.product.state import Product, evolve
+from domain.product.steps import (
+    anywhere,
+    certificate,
+    idea,
+    implementation,
+    outreach,
+    plan,
+    promotion,
+    rating,
+    result,
+)
+from domain.refusals import Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
+from domain.session import commands as session
+from domain.stream import Fact, For, Told
+from domain.values import ROLE_NAMES, Actor, Role, Source
+
+COMMANDS: dict[str, type[Command]] = {
+    command.name: command
+    for part in (
+        outreach,
+        idea,
+        plan,
+        implementation,
+        rating,
+        council,
+        session,
+        result,
+        book,
+        certificate,
+        promotion,
+        anywhere,
+    )
+    for command in part.COMMANDS
+}
+"""Every command by name, in the order of the six steps."""
+
+OF_THEIR_OWN_DAY = (CertificateExpired, RecognitionRecorded)
+"""Facts whose day the calendar or a paper of the past gives, whatever was done since."""
+
+EARLIEST_YEAR = 2018
+"""The programme began in 2018 (Decision 490/QĐ-TTg): no act is older."""
+
+
+def decide(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
+    """Check authority, version and date, let the command decide, and check the order of days. Raises Refusal."""
+    authorise(state, command, ctx)
+    if ctx.expected_version is not None and ctx.expected_version != state.version:
+        raise StaleVersion(
+            f"Hồ sơ đã ở phiên bản {state.version}, bạn đang sửa phiên bản {ctx.expected_version}.",
+            f"It is at version {state.version}; your If-Match names {ctx.expected_version}.",
+            field="If-Match",
+            hint_vi="Tải lại rồi thực hiện lại.",
+            hint_en="Read it again, then decide again.",
+        )
+    _check_day(ctx)
+    facts = command.decide(state, ctx)
+    for entry in facts:
+        target, fact = (ctx.others.get(entry.stream_id), entry.fact) if isinstance(entry, For) else (state, entry)
+        if isinstance(target, Product):
+            _check_order_of_days(target, fact, ctx.effective_on)
+    return facts
+
+
+def _check_order_of_days(product: Product, fact: Fact, day: date) -> None:
+    """What closes a phase cannot be dated before the last act of that phase."""
+    if isinstance(fact, OF_THEIR_OWN_DAY):
+        return
+    told = Told(product.version + 1, fact, day, Source())
+    moves_on = product.phase is not Phase.NONE and evolve(product, told).phase is not product.phase
+    if moves_on and day < product.latest_act:
+        raise WrongOrder(
+            f"Ngày thực hiện {day:%d/%m/%Y} sớm hơn việc trước đó ({product.latest_act:%d/%m/%Y}).",
+            f"The act is dated {day.isoformat()}, before the one it builds on ({product.latest_act.isoformat()}).",
+            field="effective_on",
+            hint_vi="Kiểm tra lại ngày thực hiện trên văn bản.",
+            hint_en="Check the date of the act on its paper.",
+        )
+
+
+def _check_day(ctx: Context) -> None:
+    if ctx.effective_on > ctx.moment.today:
+        raise Invalid(
+            f"Ngày thực hiện {ctx.effective_on:%d/%m/%Y} ở tương lai.",
+            f"The act is dated {ctx.effective_on.isoformat()}, in the future.",
+            field="effective_on",
+            hint_vi=f"Hôm nay là {ctx.moment.today:%d/%m/%Y} (giờ Việt Nam).",
+            hint_en=f"Today is {ctx.moment.today.isoformat()} in Vietnam.",
+        )
+    if ctx.effective_on.year < EARLIEST_YEAR:
+        raise Invalid(
+            "Chương trình OCOP bắt đầu từ năm 2018.",
+            "The OCOP programme began in 2018.",
+            field="effective_on",
+        )
+
+
+def authorise(state: Any, command: Command, ctx: Context) -> None:
+    """Refuse callers whose role does not carry the command, or whose area or producer is another."""
+    actor, at = ctx.actor, command.standing(state, ctx)
+    allowed = ctx.law.competence(command.name, at.province, at.regime, at.level)
+    roles = allowed.roles if allowed else ()
+    if actor.role not in roles:
+        raise NotAllowed(
+            f"Vai trò “{ROLE_NAMES[actor.role][0]}” không có thẩm quyền thực hiện việc này.",
+            f"The role “{ROLE_NAMES[actor.role][1]}” may not do this.",
+            hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in roles) or 'không ai'}.",
+            hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in roles) or 'nobody'}.",
+        )
+    if len(at.area) == len("00000") and state.version == 0 and commune(at.area) is None:
+        raise Invalid(
+            f"Không có xã, phường, đặc khu nào mang mã {at.area}.",
+            f"No commune has the code {at.area}.",
+            field="commune",
+            hint_vi="Dùng mã 5 chữ số theo Quyết định 19/2025/QĐ-TTg.",
+            hint_en="Use the five-digit code of Decision 19/2025/QĐ-TTg.",
+        )
+    if at.area and not covers(actor.area, at.area):
+        raise OutsideArea(
+            f"Việc này ngoài địa bàn của bạn ({area_name(actor.area)}).",
+            f"This lies outside your area ({area_name(actor.area)}).",
+        )
+    if actor.role is Role.PRODUCER and not (isinstance(state, Product) and _own(state, command, actor)):
+        raise OutsideArea("Sản phẩm của chủ thể khác.", "The product is another producer's.")
+
+
+def _own(product: Product, command: Command, actor: Actor) -> bool:
+    if actor.producer is None:
+        return False
+    named = getattr(command, "producer", None)
+    if named is not None and named.registration != actor.producer:
+        return False
+    owner = product.producer
+    return named is not None if owner is None else owner.registration == actor.producer
+
+
+def new_stream(command_id: UUID, kind: str) -> UUID:
+    """Id of the stream a command opens: the same for every retry of that command."""
+    return uuid5(command_id, kind)

@@ -1,0 +1,25 @@
+"""The open registration a product holds, and the id of the journey a command opens."""
+
+import hashlib
+import json
+import unicodedata
+
+from domain.product.phases import CLOSED
+from domain.product.state import Product
+
+
+def open_claim(product: Product) -> bytes | None:
+    """Key of the open registration this product holds: producer, product name and cycle.
+
+    Hashed, because a household's registration number is personal. None while no producer has
+    registered, and once the cycle is closed without a star: the name is free again.
+    """
+    if product.producer is None or product.phase in CLOSED:
+        return None
+    key = [_plain(product.producer.registration), _plain(product.name), product.cycle]
+    return hashlib.sha256(json.dumps(key).encode()).digest()
+
+
+def _plain(text: str) -> str:
+    """One spelling of a text: compatibility forms, case and spaces made alike."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,0 +1,1 @@
+"""Sessions of a council (phiên họp, lấy ý kiến): agenda, attendance, conflicts, sealed sheets, minutes."""

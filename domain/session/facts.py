@@ -1,0 +1,169 @@
+"""Facts of a council's session (phiên họp hội đồng). Names and rules as for a product's facts."""
+
+from typing import Annotated, get_args
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from domain.council.facts import Members
+from domain.product.rating_facts import Conflict, DossierKind, LevelCode, Procedure, SessionForm
+from domain.sealing import Sealed
+from domain.stream import Fact
+from domain.values import AreaCode, Day, ExactPoints, Line, Paragraph, Points, Sha256, Stars, Step, Value
+
+
+class AgendaItem(Value):
+    """A product on the agenda (sản phẩm trong chương trình), as its dossier stood when the session was called.
+
+    ``conflicts``: those found by the service itself; members declare others.
+    """
+
+    product: UUID
+    name: Line
+    producer: Line
+    kind: DossierKind
+    regime: Line
+    sheet: Line
+    rules_hash: Sha256
+    conflicts: tuple[Conflict, ...] = ()
+
+
+class SessionCalled(Fact):
+    """A session was called (triệu tập phiên họp, hoặc gửi phiếu lấy ý kiến).
+
+    Carries council, members and rules as they stood that day: what comes later changes other sessions only.
+    """
+
+    stored_name = "session.called"
+    step = Step.RATING
+    council: UUID
+    council_number: Line
+    level: LevelCode
+    area: AreaCode
+    form: SessionForm
+    number: Line
+    held_on: Day
+    place: Line
+    members: Members
+    procedure: Procedure
+    agenda: Annotated[tuple[AgendaItem, ...], Field(min_length=1, max_length=200)]
+
+
+class Absence(Value):
+    """A member who did not come (vắng mặt), with the reason given."""
+
+    member: Line
+    reason: Paragraph = ""
+
+
+class AttendanceRecorded(Fact):
+    """Attendance was taken (điểm danh)."""
+
+    stored_name = "session.attendance-recorded"
+    step = Step.RATING
+    present: tuple[Line, ...]
+    absent: tuple[Absence, ...]
+
+
+class ConflictDeclared(Fact):
+    """A member declared a conflict of interest (khai báo xung đột lợi ích) and does not score that product."""
+
+    stored_name = "session.conflict-declared"
+    step = Step.RATING
+    product: UUID
+    conflict: Conflict
+
+
+class ScoringOpened(Fact):
+    """Scoring was opened (bắt đầu chấm điểm): the quorum was there."""
+
+    stored_name = "session.scoring-opened"
+    step = Step.RATING
+    present: tuple[Line, ...]
+    quorum: Annotated[int, Field(ge=1)]
+    chair_present: bool
+
+
+class SheetSealed(Fact):
+    """A member's score sheet was handed in, sealed (nộp phiếu đánh giá, niêm phong)."""
+
+    stored_name = "session.sheet-sealed"
+    step = Step.RATING
+    product: UUID
+    member: Line
+    round: Annotated[int, Field(ge=1)]
+    sheet: Sealed
+
+
+class ScoringClosed(Fact):
+    """Scoring was closed and every sheet of the round opened (kết thúc chấm điểm, mở niêm phong).
+
+    ``key``: the round's key, published so that anybody can open the sealed sheets and compare; None when no sheet
+    was sealed, every product of the round having left it.
+    """
+
+    stored_name = "session.scoring-closed"
+    step = Step.RATING
+    round: Annotated[int, Field(ge=1)]
+    sheets: Annotated[int, Field(ge=0)]
+    products: tuple[UUID, ...]
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
+
+
+class ProductRescoring(Value):
+    """A product to be scored again: the spread of its totals, in points, and what was discussed."""
+
+    product: UUID
+    spread: Points
+    discussion: Paragraph
+
+
+class RescoringOpened(Fact):
+    """Totals lay too far apart: discussed, and opened for another sealed round (thảo luận, chấm lại)."""
+
+    stored_name = "session.rescoring-opened"
+    step = Step.RATING
+    round: Annotated[int, Field(ge=2)]
+    products: Annotated[tuple[ProductRescoring, ...], Field(min_length=1)]
+
+
+class SessionResult(Value):
+    """A product's result as the minutes record it."""
+
+    product: UUID
+    average: ExactPoints
+    stars: Stars
+
+
+class SessionConcluded(Fact):
+    """The session was concluded (kết luận phiên họp) with its minutes (biên bản)."""
+
+    stored_name = "session.concluded"
+    step = Step.RATING
+    minutes_number: Line
+    minutes: Paragraph
+    results: tuple[SessionResult, ...]
+    left_out: tuple[UUID, ...]
+    """Products rejected or withdrawn meanwhile."""
+
+
+class SessionCancelled(Fact):
+    """The session was cancelled before it was concluded (hủy phiên họp); sealed sheets stay sealed."""
+
+    stored_name = "session.cancelled"
+    step = Step.RATING
+    reason: Paragraph
+
+
+SessionFact = (
+    SessionCalled
+    | AttendanceRecorded
+    | ConflictDeclared
+    | ScoringOpened
+    | SheetSealed
+    | ScoringClosed
+    | RescoringOpened
+    | SessionConcluded
+    | SessionCancelled
+)
+CATALOGUE: dict[str, type[SessionFact]] = {fact.stored_name: fact for fact in get_args(SessionFact)}

@@ -1,0 +1,306 @@
+"""Scoring in a session (chấm điểm): opened with a quorum, sheets handed in sealed, opened all at once.
+
+Until scoring is closed nobody can read a sheet: neither the journal nor a refusal shows an option or a point.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+from pydantic_core import to_json
+
+from domain.command import Command, Context
+from domain.law.models import Sheet
+from domain.law.scoring import total_of
+from domain.product.command import not_before
+from domain.product.rating_facts import Choice, MemberSheet, SheetsOpened, TakenOffAgenda
+from domain.refusals import AgainstCouncilRules, WrongOrder
+from domain.session.command import (
+    SessionCommand,
+    about,
+    chair_of,
+    expect,
+    item_of,
+    listed,
+    procedure_of,
+    round_key,
+    scorers,
+    still_here,
+    voting,
+)
+from domain.session.facts import ScoringClosed, ScoringOpened, SheetSealed
+from domain.session.state import Session, Stage
+from domain.stream import Fact, For
+from domain.values import Paragraph, Value
+
+BLOCK = 2_048
+"""Content is filled up to a multiple of this many bytes before it is sealed: a box's length says nothing of it."""
+
+Choices = Annotated[tuple[Choice, ...], Field(max_length=100)]
+
+
+class SheetContent(Value):
+    """What a sealed sheet holds: one option per criterion, and the member's comment."""
+
+    choices: tuple[Choice, ...]
+    comment: str
+
+    def filled(self) -> bytes:
+        """As JSON, with spaces up to the next full block."""
+        written = to_json(self)
+        return written.ljust(-(-len(written) // BLOCK) * BLOCK)
+
+
+class OpenScoring(SessionCommand):
+    """Open the scoring (bắt đầu chấm điểm): quorum, chair, and enough members for every product."""
+
+    name = "open-scoring"
+    vi = "Bắt đầu chấm điểm"
+    en = "Open the scoring"
+
+    def decide(self, state: Session, ctx: Context) -> list[ScoringOpened]:
+        """A meeting needs its quorum now; written opinions are counted when scoring closes."""
+        expect(state, ctx, Stage.CALLED)
+        not_before(state.latest_act, ctx)
+        if state.form == "meeting" and not state.attendance_taken:
+            raise WrongOrder(
+                "Chưa điểm danh phiên họp.",
+                "Attendance has not been taken.",
+                hint_vi="Dùng lệnh record-attendance trước.",
+                hint_en="Use record-attendance first.",
+            )
+        entitled = voting(state.members)
+        present = state.present if state.form == "meeting" else entitled
+        quorum = -(-procedure_of(state).quorum_percent * len(entitled) // 100)
+        opened = ScoringOpened(present=present, quorum=quorum, chair_present=chair_of(state.members).person in present)
+        if state.form == "meeting":
+            _check_quorum(state, opened)
+        _check_scorers(state, present)
+        return [opened]
+
+
+def _check_quorum(session: Session, opened: ScoringOpened) -> None:
+    procedure = procedure_of(session)
+    present = len(set(voting(session.members)) & set(opened.present))
+    if present < opened.quorum:
+        basis = procedure.basis["quorum_percent"]
+        raise AgainstCouncilRules(
+            f"Có mặt {present} thành viên chấm điểm, cần ít nhất {opened.quorum} ({basis}).",
+            f"{present} scoring members are present, {opened.quorum} are needed ({basis}).",
+            hint_vi="Điểm danh lại khi có thêm thành viên, hoặc hủy phiên họp.",
+            hint_en="Record attendance again once more have come, or cancel the session.",
+        )
+    if procedure.chair_present and not opened.chair_present:
+        basis = procedure.basis["chair_present"]
+        raise AgainstCouncilRules(
+            f"Chủ tịch hội đồng vắng mặt ({basis}).",
+            f"The council's chair is absent ({basis}).",
+            hint_vi="Phó chủ tịch không thay chủ tịch; kiện toàn hội đồng hoặc họp ngày khác.",
+            hint_en="A vice-chair does not stand in; change the members, or meet on another day.",
+        )
+
+
+def _check_scorers(session: Session, present: Sequence[str]) -> None:
+    """After recusals every product needs as many scorers as the rules demand."""
+    procedure, entitled = procedure_of(session), set(voting(session.members)) & set(present)
+    for product, item in session.agenda.items():
+        left = len(entitled - session.conflicted(product))
+        if left < procedure.min_members:
+            basis = procedure.basis["min_members"]
+            raise AgainstCouncilRules(
+                f"“{item.name}” chỉ còn {left} thành viên được chấm, cần ít nhất {procedure.min_members} ({basis}).",
+                f"Only {left} members may score “{item.name}”, {procedure.min_members} are needed ({basis}).",
+                hint_vi="Cần thêm thành viên có mặt, hoặc hủy phiên họp và đưa sản phẩm sang hội đồng khác.",
+                hint_en="More members must come, or cancel and take the product to another council.",
+            )
+
+
+class SubmitScoreSheet(SessionCommand):
+    """Hand in a member's score sheet, sealed (nộp phiếu đánh giá của thành viên, niêm phong)."""
+
+    name = "submit-score-sheet"
+    vi = "Nộp phiếu đánh giá của thành viên hội đồng"
+    en = "Hand in a score sheet"
+
+    product: UUID
+    choices: Choices
+    comment: Paragraph = ""
+
+    def decide(self, state: Session, ctx: Context) -> list[SheetSealed]:
+        """One complete sheet a member, product and round; nobody reads it before scoring closes."""
+        expect(state, ctx, Stage.SCORING)
+        item = item_of(state, self.product, "product")
+        member = ctx.actor.person
+        self._check_member(state, member)
+        total_of(ctx.law.sheets[item.sheet], self.choices)
+        sheet = ctx.seals.seal(
+            round_key(ctx.stream_id, state.round),
+            about(ctx.stream_id, self.product, member, state.round),
+            SheetContent(choices=self.choices, comment=self.comment).filled(),
+        )
+        return [SheetSealed(product=self.product, member=member, round=state.round, sheet=sheet)]
+
+    def _check_member(self, session: Session, member: str) -> None:
+        if self.product not in session.scoring:
+            raise WrongOrder(
+                "Sản phẩm này không chấm lại trong vòng hiện tại.",
+                "This product is not scored in the present round.",
+                field="product",
+            )
+        if member not in voting(session.members):
+            raise AgainstCouncilRules(
+                f"{member} không phải thành viên chấm điểm của hội đồng này.",
+                f"{member} is not a scoring member of this council.",
+            )
+        if member not in session.present:
+            raise AgainstCouncilRules(
+                f"{member} vắng mặt tại phiên họp nên không chấm điểm.",
+                f"{member} is absent from the meeting and does not score.",
+            )
+        if member in session.conflicted(self.product):
+            raise AgainstCouncilRules(
+                f"{member} có xung đột lợi ích với sản phẩm này nên không chấm.",
+                f"{member} has a conflict of interest with this product and does not score it.",
+                field="product",
+            )
+        if (self.product, member) in session.sealed:
+            raise WrongOrder(
+                "Thành viên này đã nộp phiếu cho sản phẩm trong vòng chấm hiện tại.",
+                "This member has already handed in a sheet for the product in this round.",
+                field="product",
+            )
+
+
+class CloseScoring(SessionCommand):
+    """Close the scoring and open every sheet of the round (kết thúc chấm điểm, mở niêm phong phiếu)."""
+
+    name = "close-scoring"
+    vi = "Kết thúc chấm điểm, mở phiếu"
+    en = "Close the scoring and open the sheets"
+
+    def needs(self, state: Session, day: date) -> Sequence[UUID]:
+        """Every product on the agenda."""
+        return tuple(state.agenda)
+
+    def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
+        """Every sheet that is owed is there; totals are computed from what is opened, and the key is published."""
+        expect(state, ctx, Stage.SCORING)
+        not_before(state.latest_act, ctx)
+        able = {product: scorers(state, product) for product in still_here(state, ctx) if product in state.scoring}
+        # INFERRED: a product that lost its scorers to conflicts declared during scoring waits for another
+        # session; the others need not be scored again because of it.
+        short = [product for product, members in able.items() if len(members) < procedure_of(state).min_members]
+        scored = {product: members for product, members in able.items() if product not in short}
+        handed_in = {p: [m for m in members if (p, m) in state.sealed] for p, members in scored.items()}
+        if state.form == "meeting":
+            _check_owed(scored, handed_in)
+        else:
+            _check_opinions(state, handed_in)
+        opened = {product: _opened(state, product, members, ctx) for product, members in handed_in.items()}
+        waits = TakenOffAgenda(session=ctx.stream_id, reason="Không còn đủ thành viên chấm do xung đột lợi ích.")
+        return [
+            *(For(product, sheets) for product, sheets in opened.items()),
+            *(For(product, waits) for product in short),
+            ScoringClosed(
+                round=state.round,
+                sheets=sum(len(sheets.sheets) for sheets in opened.values()),
+                products=tuple(opened),
+                key=ctx.seals.reveal(round_key(ctx.stream_id, state.round)) if state.sealed else None,
+            ),
+        ]
+
+
+def _check_owed(able: Mapping[UUID, Sequence[str]], handed_in: Mapping[UUID, Sequence[str]]) -> None:
+    """At a meeting every member present owes a sheet for every product he may score."""
+    missing = Counter(member for product, members in able.items() for member in set(members) - set(handed_in[product]))
+    if missing:
+        names = listed(f"{member} ({count})" for member, count in sorted(missing.items()))
+        raise AgainstCouncilRules(
+            f"Còn thiếu phiếu: {names}.",
+            f"Sheets are still owed by: {names}.",
+            hint_vi="Mỗi thành viên có mặt nộp một phiếu cho mỗi sản phẩm được chấm, hoặc khai báo xung đột lợi ích.",
+            hint_en="Every member present hands in a sheet for each product, or declares a conflict of interest.",
+        )
+
+
+def _answered(session: Session, product: UUID, handed_in: Sequence[str]) -> list[str]:
+    """Voting members whose opinion on a product is known, or who are recused from it.
+
+    INFERRED: a recused member counts for the quorum of written opinions, as one who is present at a meeting does.
+    """
+    recused = session.conflicted(product)
+    return [member for member in voting(session.members) if member in recused or member in handed_in]
+
+
+def _check_opinions(session: Session, handed_in: Mapping[UUID, Sequence[str]]) -> None:
+    """Each product needs opinions of a quorum, of the chair where he scores, and of enough members."""
+    procedure, chair = procedure_of(session), chair_of(session.members)
+    for product, sheets in handed_in.items():
+        name, answered = session.agenda[product].name, _answered(session, product, sheets)
+        for rule, have, need in (
+            ("quorum_percent", len(answered), session.quorum),
+            ("min_members", len(sheets), procedure.min_members),
+        ):
+            if have < need:
+                raise AgainstCouncilRules(
+                    f"“{name}” mới có ý kiến của {have} thành viên, cần ít nhất {need} ({procedure.basis[rule]}).",
+                    f"{have} members have given opinions on “{name}”, {need} are needed ({procedure.basis[rule]}).",
+                    hint_vi="Chờ thêm phiếu của các thành viên.",
+                    hint_en="Wait for more sheets.",
+                )
+        if procedure.chair_present and chair.voting and chair.person not in answered:
+            raise AgainstCouncilRules(
+                f"“{name}” chưa có ý kiến của chủ tịch hội đồng ({procedure.basis['chair_present']}).",
+                f"The chair has given no opinion on “{name}” yet ({procedure.basis['chair_present']}).",
+                hint_vi="Chờ phiếu của chủ tịch hội đồng.",
+                hint_en="Wait for the chair's sheet.",
+            )
+
+
+def _opened(session: Session, product: UUID, handed_in: Sequence[str], ctx: Context) -> SheetsOpened:
+    """All that the round's result for one product rests on."""
+    assert session.council is not None, "a called session has its council"
+    sheet, capacity = ctx.law.sheets[session.agenda[product].sheet], {m.person: m.capacity for m in session.members}
+    meeting = session.form == "meeting"
+    present = session.present if meeting else tuple(_answered(session, product, handed_in))
+    return SheetsOpened(
+        session=ctx.stream_id,
+        council=session.council,
+        council_number=session.council_number,
+        level=session.level,
+        form=session.form,
+        held_on=session.held_on,
+        round=session.round,
+        voting=voting(session.members),
+        present=present,
+        quorum=session.quorum,
+        chair_present=chair_of(session.members).person in present,
+        conflicts=session.conflicts.get(product, ()),
+        sheets=tuple(
+            _member_sheet(session, product, member, capacity[member], sheet, ctx) for member in sorted(handed_in)
+        ),
+        procedure=procedure_of(session),
+    )
+
+
+def _member_sheet(
+    session: Session, product: UUID, member: str, capacity: str, sheet: Sheet, ctx: Context
+) -> MemberSheet:
+    sealed = session.sealed[product, member]
+    written = ctx.seals.unseal(sealed, about(ctx.stream_id, product, member, session.round))
+    content = SheetContent.model_validate_json(written)
+    place = {code: number for number, code in enumerate(sheet.leaves)}
+    return MemberSheet(
+        member=member,
+        capacity=capacity,
+        choices=tuple(sorted(content.choices, key=lambda choice: place[choice.code])),
+        total=total_of(sheet, content.choices),
+        comment=content.comment,
+        sealed=sealed.sha256,
+    )
+
+
+COMMANDS: tuple[type[Command], ...] = (OpenScoring, SubmitScoreSheet, CloseScoring)
