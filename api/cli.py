@@ -19,6 +19,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from api.app import create_app
+from api.cli_import import imports
+from api.cli_law import law
 from api.demonstration.actors import demonstration_actors
 from api.demonstration.loader import load_demonstration
 from api.security import Tokens, make_tokens, read_holders
@@ -31,14 +33,18 @@ from application.database import (
     service_conninfo,
 )
 from application.logs import configure_logs
+from application.seals import master_key
 from application.settings import Settings
 from application.store import Journal
+from application.wording import load_wordings
 from domain.law.book import law_book
 from domain.values import ROLE_NAMES
 from projections.catalogue import read_models
 from projections.engine import Projector
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
+cli.add_typer(law, name="law")
+cli.add_typer(imports, name="import")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
@@ -89,7 +95,12 @@ def serve(
     address = f"http://{settings.host}:{settings.port}"
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(url, tokens),
+            create_app(
+                url,
+                tokens,
+                master_key(settings.master_key, settings.master_key_file),
+                wordings=load_wordings(settings.var, law_book()),
+            ),
             host=settings.host,
             port=settings.port,
             loop="uvloop",

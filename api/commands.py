@@ -13,17 +13,20 @@ from fastapi.responses import Response
 from pydantic import StringConstraints, ValidationError
 from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
 from api.problems import Problem, doubled_field, field_problem
 from api.security import caller
-from application.handle import Order, command_id_of, digest_of
+from application.handle import Order, asked, command_id_of
 from application.writer import Answer, Writer
+from domain.book.commands import BookCommand
+from domain.book.state import book_id
+from domain.command import Command
+from domain.decide import COMMANDS, new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.product.command import Command
-from domain.product.decide import COMMANDS, product_id
 from domain.values import ROLE_NAMES, STEP_NAMES
 
 router = APIRouter(prefix="/v1", tags=["commands"])
@@ -85,30 +88,44 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
         raise doubled_field(next(name for name in names if names.count(name) > 1))
 
 
-async def carry_out(request: Request, product: UUID | None, kind: type[Command]) -> Response:
+OPENING: dict[str, str] = {
+    "identify-product": "/v1/products",
+    "enter-from-register": "/v1/register-entries",
+    "set-up-council": "/v1/councils",
+    "call-session": "/v1/sessions",
+}
+"""Command that opens a stream → its path."""
+PLURAL = {"product": "products", "council": "councils", "session": "sessions"}
+
+
+def path_of(kind: type[Command]) -> str:
+    """Where a command is given."""
+    if issubclass(kind, BookCommand):
+        return f"/v1/decisions/{kind.name}"
+    return OPENING.get(kind.name) or f"/v1/{PLURAL[kind.stream]}/{{{kind.stream}_id}}/commands/{kind.name}"
+
+
+async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) -> Response:
     """Authenticate, read, hand to the writer, answer."""
-    actor = caller(request)
+    state, actor = request.app.state, caller(request)
     key, expected = idempotency_key(request), expected_version(request)
     command = parse(kind, await read_body(request))
     command_id = command_id_of(actor, key)
-    writer: Writer = request.app.state.writer
-    answer = await writer.run(
-        Order(
-            command_id,
-            product or product_id(command_id),
-            command,
-            actor,
-            digest_of(str(product or ""), command),
-            expected,
-        )
-    )
-    return answered(answer, opened=product is None)
+    named = stream
+    if isinstance(command, BookCommand):
+        year = (command.effective_on or legal_date(state.clock())).year
+        named = book_id(command.level, actor.area, year)
+    digest = state.keeper.digest(asked(str(stream or ""), command))
+    writer: Writer = state.writer
+    target = named or new_stream(command_id, kind.stream)
+    answer = await writer.run(Order(command_id, target, command, actor, digest, expected))
+    return answered(answer, kind.stream, opened=kind.name in OPENING)
 
 
-def answered(answer: Answer, *, opened: bool) -> Response:
-    """201 for an opened journey, 200 else; the version as ETag, the position to wait for."""
+def answered(answer: Answer, kind: str, *, opened: bool) -> Response:
+    """201 for an opened stream, 200 else; the version as ETag, the position to wait for."""
     body = {
-        "product_id": answer.product_id,
+        f"{kind}_id": answer.stream_id,
         "version": answer.version,
         "position": answer.position,
         "facts": [{"fact": name, "version": version, "position": at} for name, version, at in answer.facts],
@@ -116,35 +133,53 @@ def answered(answer: Answer, *, opened: bool) -> Response:
     }
     headers = {"ETag": etag(answer.version), "X-Position": str(answer.position)}
     if opened:
-        headers["Location"] = f"/v1/products/{answer.product_id}"
+        headers["Location"] = f"/v1/{PLURAL[kind]}/{answer.stream_id}"
     return Response(to_json(body), 201 if opened else 200, headers, "application/json")
 
 
-OPENING = COMMANDS["identify-product"]
+async def open_stream(request: Request) -> Response:
+    """Open a product's journey, a council or a session (ghi nhận sản phẩm, thành lập hội đồng, triệu tập phiên họp)."""
+    name = next(name for name, path in OPENING.items() if path == request.url.path)
+    return await carry_out(request, None, COMMANDS[name])
 
 
-async def open_journey(request: Request) -> Response:
-    """Open a product's journey (ghi nhận sản phẩm)."""
-    return await carry_out(request, None, OPENING)
+async def issue_decision(request: Request) -> Response:
+    """Issue a decision in the book of the caller's authority (ban hành quyết định)."""
+    kind = COMMANDS.get(request.path_params["command"])
+    if kind is None or not issubclass(kind, BookCommand):
+        raise _unknown()
+    return await carry_out(request, None, kind)
 
 
 async def give_command(request: Request) -> Response:
-    """Give a command to a product."""
-    name, given = request.path_params["command"], request.path_params["product_id"]
+    """Give a command to a product, a council or a session."""
+    name, given = request.path_params["command"], request.path_params["stream_id"]
     kind = COMMANDS.get(name)
-    if kind is None or kind is OPENING:
-        raise Problem(
-            "unknown-command",
-            "Không có lệnh này.",
-            "There is no such command.",
-            hint_vi="Xem danh sách tại GET /v1/commands.",
-            hint_en="See GET /v1/commands.",
-        )
+    if kind is None or name in OPENING or PLURAL.get(kind.stream) != request.path_params["kind"]:
+        raise _unknown()
     try:
-        product = UUID(given)
+        stream = UUID(given)
     except ValueError:
-        raise Problem("not-found", "Mã sản phẩm không hợp lệ.", "The product id is not a UUID.") from None
-    return await carry_out(request, product, kind)
+        raise Problem("not-found", "Mã hồ sơ không hợp lệ.", "The id is not a UUID.") from None
+    return await carry_out(request, stream, kind)
+
+
+def _unknown() -> Problem:
+    return Problem(
+        "unknown-command",
+        "Không có lệnh này.",
+        "There is no such command.",
+        hint_vi="Xem danh sách tại GET /v1/commands.",
+        hint_en="See GET /v1/commands.",
+    )
+
+
+ROUTES = [
+    Route("/v1/{kind:str}/{stream_id}/commands/{command}", give_command, methods=["POST"]),
+    Route("/v1/decisions/{command}", issue_decision, methods=["POST"]),
+    *(Route(path, open_stream, methods=["POST"]) for path in OPENING.values()),
+]
+"""The writing routes. They stand first and outside the framework's own body handling."""
 
 
 @router.get("/commands")
@@ -156,22 +191,30 @@ async def commands(
     regime = law.regime_on(legal_date(request.app.state.clock()))
     listed = []
     for name, kind in COMMANDS.items():
-        competence = law.competence(name, province, regime)
-        assert competence is not None
+        who = {
+            level: found
+            for level in (None, "commune", *(x.code for x in regime.levels))
+            if (found := law.competence(name, province, regime, level))
+        }
         listed.append(
             {
                 "command": name,
-                "path": "/v1/products" if kind is OPENING else f"/v1/products/{{product_id}}/commands/{name}",
+                "path": path_of(kind),
                 "step": {"number": int(kind.step), "vi": STEP_NAMES[kind.step][0], "en": STEP_NAMES[kind.step][1]}
                 if kind.step
                 else None,
                 "vi": kind.vi,
                 "en": kind.en,
                 "who": [
-                    {"role": role, "vi": ROLE_NAMES[role][0], "en": ROLE_NAMES[role][1]} for role in competence.roles
+                    {
+                        "level": level,
+                        "roles": [{"role": r, "vi": ROLE_NAMES[r][0], "en": ROLE_NAMES[r][1]} for r in found.roles],
+                        "legal_basis": found.legal_basis,
+                        "mark": found.mark,
+                    }
+                    for level, found in who.items()
+                    if level is None or found != who.get(None)
                 ],
-                "legal_basis": competence.legal_basis,
-                "mark": competence.mark,
                 "schema": kind.model_json_schema(),
                 "example": EXAMPLES[name],
             }

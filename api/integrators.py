@@ -10,9 +10,10 @@ from api.problems import Problem
 from api.supervisors import Caller, fresh, today
 from application.store import Journal
 from domain.law.areas import covers
-from domain.product.facts import CATALOGUE, IdeaSubmitted, ProductFact
+from domain.stream import Fact
+from domain.streams import CATALOGUE
 from domain.values import Actor, Role
-from projections.certificates import find_certificates
+from projections.certificates import CertificateStatus, find_certificates
 from projections.scope import Scope
 
 router = APIRouter(prefix="/v1", tags=["integrators"])
@@ -57,27 +58,44 @@ async def events(
     shown = [
         {
             "position": r.position,
-            "product_id": r.originator_id,
+            "stream": r.fact.stored_name.partition(".")[0],
+            "stream_id": r.originator_id,
             "version": r.originator_version,
             "type": r.fact.stored_name,
             **r.envelope.model_dump(mode="json", exclude={"data"}),
             "data": _shown(r.fact, actor),
         }
         for r in page
-        if (not wanted or r.fact.stored_name in wanted) and covers(actor.area, r.envelope.commune)
+        if (not wanted or r.fact.stored_name in wanted)
+        and covers(actor.area, r.envelope.commune)
+        and (actor.role is not Role.INTEGRATOR or r.fact.stored_name.startswith(_FOR_INTEGRATORS))
     ]
     return {"events": shown, "next": page[-1].position if page else after, "more": len(page) == limit}
 
 
-_PERSONAL = ("representative", "representative_is_woman", "representative_ethnic_group", "phone", "email", "address")
+_FOR_INTEGRATORS = ("product.", "book.")
+"""What councils do among themselves, members' ties above all, stays with the authorities."""
+_PERSONAL = (
+    "representative",
+    "representative_is_woman",
+    "representative_ethnic_group",
+    "phone",
+    "email",
+    "address",
+    "received_by",
+    "complainant",
+)
 
 
-def _shown(fact: ProductFact, reader: Actor) -> dict[str, Any]:
+def _shown(fact: Fact, reader: Actor) -> dict[str, Any]:
     """A fact as a reader of the feed gets it: what concerns a person stays with the authorities."""
     data = fact.model_dump(mode="json")
-    if reader.role is Role.INTEGRATOR and isinstance(fact, IdeaSubmitted):
-        data["producer"] = {name: value for name, value in data["producer"].items() if name not in _PERSONAL}
-    return data
+    if reader.role is not Role.INTEGRATOR:
+        return data
+    for named in ("producer", "holder"):
+        if isinstance(data.get(named), dict):
+            data[named] = {name: value for name, value in data[named].items() if name not in _PERSONAL}
+    return {name: value for name, value in data.items() if name not in _PERSONAL and name != "register_row"}
 
 
 @router.get("/certificates", dependencies=[Depends(fresh)])
@@ -86,10 +104,15 @@ async def certificates(
     actor: Caller,
     stars: Annotated[int | None, Query(ge=3, le=5)] = None,
     valid: bool | None = None,
+    status: CertificateStatus | None = None,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
-    """Certificates in your area, in the order they were given; status by today's date."""
+    """Certificates in your area, in the order they came to be known here; status by today's date.
+
+    ``expiring``: within the days in which a re-evaluation may be filed; ``date-missing``: a register gave no day.
+    """
+    scope, day = Scope.of(actor), today(request)
     async with request.app.state.pool.connection() as connection:
-        rows = await find_certificates(connection, Scope.of(actor), stars, valid, today(request), after, limit)
+        rows = await find_certificates(connection, scope, stars, valid, status, day, after, limit)
     return {"certificates": rows, "next": rows[-1]["position"] if rows else after}

@@ -4,11 +4,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
+from api import councils, integrators, supervisors
+from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
-from domain.product.decide import COMMANDS
+from domain.decide import COMMANDS
 from domain.values import STEP_NAMES
 
+PUBLIC = ("/health", "/metrics", "/v1/problems", "/v1/commands", "/v1/regimes")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -37,9 +41,9 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 ANSWER_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["product_id", "version", "position", "facts", "repeated"],
+    "required": ["version", "position", "facts", "repeated"],
     "properties": {
-        "product_id": {"type": "string", "format": "uuid"},
+        "product_id": {"type": "string", "format": "uuid", "description": "or council_id, session_id, book_id"},
         "version": {"type": "integer"},
         "position": {"type": "integer"},
         "facts": {
@@ -82,7 +86,7 @@ _HEADERS = [
         "name": "If-Match",
         "in": "header",
         "schema": {"type": "string", "pattern": r'^(\*|(W/)?("[0-9]{1,15}"|[0-9]{1,15}))$'},
-        "description": "ETag of the product you decided on; 412 when somebody acted since.",
+        "description": "ETag of what you decided on; 412 when somebody acted since.",
     },
 ]
 
@@ -103,13 +107,10 @@ _IF_NONE_MATCH = {
 }
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
-    {
-        "/v1/products",
-        "/v1/products/{product_id}",
-        "/v1/products/{product_id}/trail",
-        "/v1/worklist",
-        "/v1/certificates",
-    }
+    route.path
+    for part in (supervisors, councils, integrators)
+    for route in part.router.routes
+    if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )
 """Reads that heed X-Min-Position."""
 
@@ -136,7 +137,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].pop("422", None)
-            public = path == "/" or path.startswith(("/health", "/metrics", "/v1/problems", "/v1/commands"))
+            public = path == "/" or path.startswith(
+                ("/health", "/metrics", "/v1/problems", "/v1/commands", "/v1/regimes")
+            )
             operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
             if not public:
                 operation["security"] = [{"token": []}]
@@ -148,8 +151,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     one["responses"]["304"] = {"description": "Unchanged", "headers": _VERSION_HEADERS}
     found["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     for name in COMMANDS:
-        path = "/v1/products" if name == "identify-product" else f"/v1/products/{{product_id}}/commands/{name}"
-        found["paths"].setdefault(path, {})["post"] = _operation(name, schemas)
+        found["paths"].setdefault(path_of(COMMANDS[name]), {})["post"] = _operation(name, schemas)
     return found
 
 
@@ -158,21 +160,27 @@ def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schema.pop("$defs", {})
     schemas[kind.__name__] = schema
-    opening = name == "identify-product"
+    opening = name in OPENING
+    in_path = f"{{{kind.stream}_id}}" in path_of(kind)
     answer = {
         "description": "Stored (or nothing changed)",
         "headers": _VERSION_HEADERS
-        | ({"Location": {"schema": {"type": "string"}, "description": "The product"}} if opening else {}),
+        | ({"Location": {"schema": {"type": "string"}, "description": "What was opened"}} if opening else {}),
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}},
     }
-    product = {"name": "product_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    stream = {
+        "name": f"{kind.stream}_id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "format": "uuid"},
+    }
     return {
         "tags": [f"{int(kind.step)} {STEP_NAMES[kind.step][1]}" if kind.step else "anywhere"],
         "operationId": name,
         "summary": f"{kind.vi} / {kind.en}",
         "description": kind.__doc__ or "",
         "security": [{"token": []}],
-        "parameters": _HEADERS if opening else [product, *_HEADERS],
+        "parameters": [stream, *_HEADERS] if in_path else _HEADERS,
         "requestBody": {
             "required": True,
             "content": {

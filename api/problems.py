@@ -33,6 +33,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "stale-version": (412, "Phiên bản đã cũ", "Stale version"),
     "idempotency-key-reused": (422, "Khóa lặp đã dùng", "Idempotency key reused"),
     "already-registered": (409, "Đã đăng ký", "Already registered"),
+    "broken-seal": (409, "Không mở được niêm phong", "The seal does not open"),
     "busy": (503, "Hệ thống đang bận", "Service busy"),
     "not-ready": (503, "Chưa sẵn sàng", "Not ready"),
     "invalid-fields": (422, "Dữ liệu không hợp lệ", "Invalid fields"),

@@ -119,7 +119,7 @@ async def trail(
 async def worklist(request: Request, actor: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """What awaits you in your office: the nearest due date first."""
     async with request.app.state.pool.connection() as connection:
-        rows = await worklist_of(connection, Scope.of(actor), actor.role, today(request), limit)
+        rows = await worklist_of(connection, Scope.of(actor), actor, today(request), limit)
     return {
         "office": actor.office,
         "role": actor.role,

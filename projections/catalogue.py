@@ -1,8 +1,11 @@
 """All read models of the service, in one list."""
 
 from domain.law.book import LawBook
+from projections.books import Books
 from projections.certificates import Certificates
+from projections.councils import Councils
 from projections.engine import ReadModel
+from projections.sessions import Sessions
 from projections.status import Status
 from projections.trail import Trail
 from projections.worklist import Worklist
@@ -10,4 +13,4 @@ from projections.worklist import Worklist
 
 def read_models(law: LawBook) -> list[ReadModel]:
     """Every read model; a new one is added here and built by itself at the next start."""
-    return [Status(law), Trail(), Certificates(), Worklist(law)]
+    return [Status(law), Trail(), Certificates(law), Worklist(law), Councils(), Sessions(), Books()]

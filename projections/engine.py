@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
@@ -25,7 +26,8 @@ from application.database import advisory_lock, service_conninfo
 from application.journeys import Journeys
 from application.recorded import Recorded
 from application.store import Journal, StoreError
-from domain.product.state import Product, fold
+from domain.product.state import Product
+from domain.streams import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +73,17 @@ FROM read.models m WHERE m.active AND m.name = ANY(%s) ORDER BY m.name
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
-    """Facts in order, and the products they touch as they stand after the page."""
+    """Facts in order, and the streams they touch as they stand after the page."""
 
     facts: Sequence[Recorded]
-    products: dict[UUID, Product]
+    states: dict[UUID, Any]
+
+    @cached_property
+    def products(self) -> dict[UUID, Product]:
+        """The products among the streams."""
+        return {key: state for key, state in self.states.items() if isinstance(state, Product)}
 
 
 class ReadModel(ABC):
@@ -91,7 +98,7 @@ class ReadModel(ABC):
     name: ClassVar[str]
     version: ClassVar[int]
     of_state: ClassVar[bool] = False
-    """Whether its rows follow from the products' latest states alone: a rebuild then writes them once."""
+    """Whether its rows follow from the streams' latest states alone: a rebuild then writes them once."""
     ddl: ClassVar[LiteralString]
     """Body of CREATE TABLE and its indexes; ``{table}`` stands for the table."""
 
@@ -246,7 +253,7 @@ class Projector:
             "SELECT position FROM read.models WHERE table_name = %s FOR UPDATE", (table,)
         ).fetchone()
         facts = self._journal.streams([product_id], row[0] if row else 0)
-        page = Page(facts, {product_id: fold(r.told for r in facts)})
+        page = Page(facts, {product_id: kind_of(facts[0].fact).fold(r.told for r in facts)} if facts else {})
         name = Identifier("read", table)
         with connection.cursor() as cursor:
             cursor.execute(SQL("DELETE FROM {} WHERE product_id = %s").format(name), (product_id,))

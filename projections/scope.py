@@ -25,9 +25,18 @@ class Scope:
         area: LiteralString = "commune = %(scope_area)s"
         if self.area == NATION:
             area, params = "true", {}
-        elif len(self.area) == 2:
-            area = "province = %(scope_area)s"
+        elif len(self.area) != len("00000"):  # an old unit between province and commune reads its province
+            area, params = "province = %(scope_area)s", {"scope_area": self.area[:2]}
         if self.producer is None:
             return area, params
         own: LiteralString = "(producer = %(scope_producer)s OR (producer IS NULL AND " + area + "))"
         return own, {**params, "scope_producer": self.producer}
+
+    def where_area(self) -> tuple[LiteralString, dict[str, Any]]:
+        """Condition for what belongs to an authority: its area is the reader's, or lies within the reader's."""
+        if self.area == NATION:
+            return "true", {}
+        params = {"scope_area": self.area, "scope_province": self.area[:2]}
+        if self.area == params["scope_province"]:
+            return "province = %(scope_province)s", params
+        return "commune = %(scope_area)s", params

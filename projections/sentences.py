@@ -6,44 +6,28 @@ fails the house test.
 
 from collections.abc import Callable
 from datetime import date
-from fractions import Fraction
 from typing import Any
 
 from application.recorded import Recorded
 from domain.law.areas import area_name
-from domain.product.facts import ProductFact
+from domain.stream import Fact
 from domain.values import ROLE_NAMES, Actor
-from projections.words import CHANNEL, COMMITMENT, DIFFICULTY, EVIDENCE, KIND, LEVEL, SUPPORT
-
-
-def day(value: date | None) -> str:
-    """dd/mm/yyyy."""
-    return f"{value.day:02d}/{value.month:02d}/{value.year}" if value else "—"
-
-
-def dong(value: int | None) -> str:
-    """1.234.567 đ."""
-    return f"{value:,}".replace(",", ".") + " đ" if value is not None else "—"
-
-
-def vnd(value: int | None) -> str:
-    """VND 1,234,567."""
-    return f"VND {value:,}" if value is not None else "—"
-
-
-def items(values: Any) -> str:
-    """Items one after another."""
-    return "; ".join(str(v) for v in values) or "—"
-
-
-def average(value: str, comma: str) -> str:
-    """An exact average shown with two decimals; the exact value stays in the fact."""
-    return f"{float(round(Fraction(value), 2)):.2f}".replace(".", comma)
-
-
-def text(value: str) -> str:
-    """Words somebody wrote, so that they end inside a sentence."""
-    return value.strip().rstrip(".;,").strip()
+from projections.rating_sentences import CERTIFICATES, COUNCILS, RATING
+from projections.words import (
+    CHANNEL,
+    COMMITMENT,
+    DIFFICULTY,
+    EVIDENCE,
+    KIND,
+    LEVEL,
+    SUPPORT,
+    average,
+    day,
+    dong,
+    items,
+    text,
+    vnd,
+)
 
 
 def _place(code: str) -> str:
@@ -172,6 +156,9 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"ban hành báo cáo của xã số {f.number} (Biểu mẫu 03){_late_vi(f.late_days)}",
         lambda f: f"issued the commune's report {f.number} (Form 03){_late_en(f.late_days)}",
     ),
+    **RATING,
+    **COUNCILS,
+    **CERTIFICATES,
     "product.proposed-to-province": (
         lambda f: (
             f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, phải xong trước {day(f.batch_done)}"
@@ -225,9 +212,11 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"did not recognise the product ({f.stars} stars, {f.legal_basis}): {text(f.reasons)}",
     ),
     "product.result-approved": (
-        lambda f: f"phê duyệt kết quả {average(f.average, ',')} điểm theo quyết định {f.decision_number}, trình Bộ",
         lambda f: (
-            f"approved the result of {average(f.average, '.')} points by decision {f.decision_number} for the ministry"
+            f"phê duyệt kết quả {average(f.average, ',')} điểm theo quyết định {f.decision_number}, trình cấp trên"
+        ),
+        lambda f: (
+            f"approved the result of {average(f.average, '.')} points by decision {f.decision_number} for the level above"
         ),
     ),
     "product.result-notified": (
@@ -317,7 +306,7 @@ def _missed_en(fact: Any) -> str:
     return f"; conditions missed: {items(found)}" if found else ""
 
 
-def act(fact: ProductFact) -> tuple[str, str]:
+def act(fact: Fact) -> tuple[str, str]:
     """What was done, in Vietnamese and English."""
     vi, en = SENTENCES[fact.stored_name]
     return vi(fact), en(fact)

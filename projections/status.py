@@ -16,12 +16,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
+from domain.decide import COMMANDS
 from domain.law.areas import area_name, commune
 from domain.law.book import LawBook
-from domain.product.decide import COMMANDS
 from domain.product.outlook import outlook
 from domain.product.phases import PHASE_NAMES, Phase
-from domain.product.state import Product
+from domain.product.state import Certificate, Product
 from domain.values import STEP_NAMES, Step, without_diacritics
 from projections.engine import Cursor, Page, ReadModel, put
 from projections.scope import Scope
@@ -46,6 +46,7 @@ COLUMNS: dict[str, LiteralString] = {
     "stars": "int4",
     "certificate": "text",
     "valid_to": "date",
+    "certificate_is": "text",
     "illustrative": "bool",
     "due": "date",
     "tasks": "text",
@@ -57,7 +58,7 @@ class Status(ReadModel):
     """Writes the rows."""
 
     name = "status"
-    version = 1
+    version = 2
     of_state = True
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
@@ -65,7 +66,7 @@ class Status(ReadModel):
             name text NOT NULL, search text NOT NULL, commune text NOT NULL, province text NOT NULL,
             cycle int NOT NULL, step int NOT NULL, phase text NOT NULL, since date NOT NULL,
             opened_on date NOT NULL, producer text, producer_name text, product_group text, stars int,
-            certificate text, valid_to date, illustrative boolean NOT NULL, due date,
+            certificate text, valid_to date, certificate_is text, illustrative boolean NOT NULL, due date,
             tasks text NOT NULL, missing text NOT NULL
         );
         CREATE INDEX {i1} ON {table} (province, commune);
@@ -99,7 +100,7 @@ class Status(ReadModel):
             for t in next_up.tasks
         ]
         producer, certificate = p.producer, p.certificate
-        searched = f"{p.name} {producer.name if producer else ''} {area_name(p.commune)}"
+        searched = f"{p.name} {p.holder} {area_name(p.commune)}"
         return (
             product_id,
             p.version,
@@ -114,16 +115,24 @@ class Status(ReadModel):
             p.since,
             p.opened_on,
             producer.registration if producer else None,
-            producer.name if producer else None,
+            p.holder or None,
             p.group,
             certificate.stars if certificate else None,
             certificate.number if certificate else None,
-            certificate.valid_to if certificate else None,
+            certificate.last_day if certificate else None,
+            _standing(certificate) if certificate else None,
             p.illustrative,
             min((t.due for t in next_up.tasks if t.due), default=None),
             json.dumps(tasks),
             json.dumps(next_up.missing, ensure_ascii=False),
         )
+
+
+def _standing(certificate: Certificate) -> str:
+    """What facts say of a certificate; "running" one may still be over by the day it is asked on."""
+    if certificate.revoked:
+        return "revoked"
+    return "suspended" if certificate.suspended else "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +245,7 @@ def shown(row: dict[str, Any], today: date) -> dict[str, Any]:
             "number": row["certificate"],
             "stars": row["stars"],
             "valid_to": row["valid_to"],
-            "valid": row["valid_to"] >= today,
+            "valid": row["certificate_is"] == "running" and row["valid_to"] is not None and row["valid_to"] >= today,
         }
         if row["certificate"]
         else None,

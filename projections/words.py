@@ -1,4 +1,8 @@
-"""Words for the codes in facts, as officials say them: code → (Vietnamese, English)."""
+"""Words for the codes in facts, as officials say them: code → (Vietnamese, English); and how values are written."""
+
+from datetime import date
+from fractions import Fraction
+from typing import Any
 
 EVIDENCE: dict[str, tuple[str, str]] = {
     "business-registration": ("giấy đăng ký kinh doanh", "business registration"),
@@ -55,6 +59,7 @@ CHANNEL: dict[str, tuple[str, str]] = {
 }
 LEVEL: dict[str, tuple[str, str]] = {
     "commune": ("cấp xã", "the commune"),
+    "district": ("cấp huyện", "the district"),
     "province": ("cấp tỉnh", "the province"),
     "centre": ("cấp trung ương", "the centre"),
 }
@@ -63,6 +68,45 @@ KIND: dict[str, tuple[str, str]] = {
     "upgrade": ("nâng hạng", "upgrade"),
     "re-evaluation": ("đánh giá lại", "re-evaluation"),
 }
+
+
+CONFLICT: dict[str, tuple[str, str]] = {
+    "own-product": ("sản phẩm của chính mình", "own product"),
+    "employer": ("sản phẩm của nơi làm việc", "the employer's product"),
+    "relative": ("sản phẩm của người thân", "a relative's product"),
+    "guidance": ("đã hướng dẫn sản phẩm", "gave the product guidance"),
+    "other": ("lý do khác", "another reason"),
+}
+
+
+def day(value: date | None) -> str:
+    """dd/mm/yyyy."""
+    return f"{value.day:02d}/{value.month:02d}/{value.year}" if value else "—"
+
+
+def dong(value: int | None) -> str:
+    """1.234.567 đ."""
+    return f"{value:,}".replace(",", ".") + " đ" if value is not None else "—"
+
+
+def vnd(value: int | None) -> str:
+    """VND 1,234,567."""
+    return f"VND {value:,}" if value is not None else "—"
+
+
+def items(values: Any) -> str:
+    """Items one after another."""
+    return "; ".join(str(v) for v in values) or "—"
+
+
+def average(value: str, comma: str) -> str:
+    """An exact average shown with two decimals; the exact value stays in the fact."""
+    return f"{float(round(Fraction(value), 2)):.2f}".replace(".", comma)
+
+
+def text(value: str) -> str:
+    """Words somebody wrote, so that they end inside a sentence."""
+    return value.strip().rstrip(".;,").strip()
 
 
 def missing(item: str) -> dict[str, str]:

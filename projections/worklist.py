@@ -11,17 +11,21 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from domain.law.areas import area_name, commune
+from domain.decide import COMMANDS
+from domain.law.areas import area_name, commune, province_of_area
 from domain.law.book import LawBook
-from domain.product.decide import COMMANDS
 from domain.product.outlook import outlook
 from domain.product.state import Product
-from domain.values import Role
+from domain.session.outlook import owing, session_tasks
+from domain.session.state import Session
+from domain.values import Actor, Step
 from projections.engine import Cursor, Page, ReadModel, put
 from projections.scope import Scope
 
 COLUMNS: dict[str, LiteralString] = {
     "product_id": "uuid",
+    "stream": "text",
+    "persons": "text",
     "command": "text",
     "roles": "text",
     "due": "date",
@@ -36,17 +40,21 @@ COLUMNS: dict[str, LiteralString] = {
 }
 
 
+SAID_OF_PRODUCTS = frozenset({"call-session"})
+"""Acts of a session that a product waits for; the others stand once, with their session."""
+
+
 class Worklist(ReadModel):
     """Writes the rows."""
 
     name = "worklist"
-    version = 1
+    version = 2
     of_state = True
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
-            product_id uuid NOT NULL, command text NOT NULL, roles text NOT NULL, due date, opens_on date,
-            legal_basis text NOT NULL, mark text NOT NULL, name text NOT NULL, step int NOT NULL,
-            commune text NOT NULL, province text NOT NULL, producer text,
+            product_id uuid NOT NULL, stream text NOT NULL, persons text, command text NOT NULL,
+            roles text NOT NULL, due date, opens_on date, legal_basis text NOT NULL, mark text NOT NULL,
+            name text NOT NULL, step int NOT NULL, commune text NOT NULL, province text NOT NULL, producer text,
             PRIMARY KEY (product_id, command)
         );
         CREATE INDEX {i1} ON {table} (province, commune, due);
@@ -57,16 +65,44 @@ class Worklist(ReadModel):
         self._law, self.rules = law, law.hash
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
-        """The tasks of each product the page touches, written anew."""
+        """The tasks of each product and session the page touches, written anew."""
         rows = [row for key, product in page.products.items() for row in self._rows(key, product)]
-        cursor.execute(SQL("DELETE FROM {} WHERE product_id = ANY(%s)").format(table), (list(page.products),))
-        put(cursor, table, COLUMNS, rows)
+        sessions = {key: state for key, state in page.states.items() if isinstance(state, Session)}
+        rows += [row for key, session in sessions.items() for row in self._session_rows(key, session)]
+        touched = [*page.products, *sessions]
+        if touched:
+            cursor.execute(SQL("DELETE FROM {} WHERE product_id = ANY(%s)").format(table), (touched,))
+            put(cursor, table, COLUMNS, rows)
+
+    def _session_rows(self, key: UUID, s: Session) -> list[tuple[Any, ...]]:
+        owed = "|".join(("", *sorted(owing(s)), ""))
+        return [
+            (
+                key,
+                "session",
+                owed if t.command == "submit-score-sheet" else None,
+                t.command,
+                "|".join(("", *t.roles, "")),
+                t.due,
+                t.opens_on,
+                t.legal_basis,
+                t.mark,
+                s.number,
+                int(Step.RATING),
+                s.area,
+                province_of_area(s.area),
+                None,
+            )
+            for t in session_tasks(s, self._law)
+        ]
 
     def _rows(self, product_id: UUID, p: Product) -> list[tuple[Any, ...]]:
         found = commune(p.commune)
         return [
             (
                 product_id,
+                "product",
+                None,
                 t.command,
                 "|".join(("", *t.roles, "")),
                 t.due,
@@ -80,25 +116,27 @@ class Worklist(ReadModel):
                 p.producer.registration if p.producer else None,
             )
             for t in outlook(p, self._law).tasks
+            if t.command in SAID_OF_PRODUCTS or COMMANDS[t.command].stream != "session"
         ]
 
 
 async def worklist_of(
-    connection: AsyncConnection[Any], scope: Scope, role: Role, today: date, limit: int
+    connection: AsyncConnection[Any], scope: Scope, actor: Actor, today: date, limit: int
 ) -> list[dict[str, Any]]:
-    """Open tasks for a role in a scope; those with the nearest due date first, then those without."""
+    """Open tasks for a caller in a scope; those with the nearest due date first, then those without."""
     condition, params = scope.where()
     query: LiteralString = (
-        "SELECT * FROM read.worklist WHERE roles LIKE %(role)s AND (opens_on IS NULL OR opens_on <= %(today)s) AND "
+        "SELECT * FROM read.worklist WHERE roles LIKE %(role)s AND (opens_on IS NULL OR opens_on <= %(today)s)"
+        " AND (persons IS NULL OR strpos(persons, %(person)s) > 0) AND "
         + condition
         + " ORDER BY due NULLS LAST, name, product_id LIMIT %(limit)s"
     )
-    params |= {"role": f"%|{role.value}|%", "today": today, "limit": limit}
+    params |= {"role": f"%|{actor.role.value}|%", "person": f"|{actor.person}|", "today": today, "limit": limit}
     async with connection.cursor(row_factory=dict_row) as cursor:
         rows = await (await cursor.execute(query, params)).fetchall()
     return [
         {
-            "product_id": row["product_id"],
+            f"{row['stream']}_id": row["product_id"],
             "name": row["name"],
             "command": row["command"],
             "vi": COMMANDS[row["command"]].vi,

@@ -53,8 +53,12 @@ def demonstration_actors() -> list[Actor]:
             area=PROVINCE,
         ),
         *(
-            Actor(person=f"Thành viên hội đồng {n}", office=council, role=Role.COUNCIL_MEMBER, area=PROVINCE)
-            for n in (1, 2, 3)
+            Actor(person=person, office=council, role=Role.COUNCIL_MEMBER, area=PROVINCE)
+            for person in (
+                "Chủ tịch hội đồng",
+                "Phó chủ tịch hội đồng",
+                *(f"Thành viên hội đồng {n}" for n in range(1, 6)),
+            )
         ),
         Actor(person="Thư ký hội đồng", office=council, role=Role.COUNCIL_SECRETARY, area=PROVINCE),
         Actor(person="Chủ tịch UBND tỉnh", office=province, role=Role.PROVINCE_CHAIR, area=PROVINCE),

@@ -4,15 +4,19 @@ What is stated and what is made up: every command carries the source ``illustrat
 journey too. The plan of 2023 names the products and the producers of five of them, and the notes say
 so; but it dates none of what is told here, so no fact of the demonstration is called one from paper.
 
-Each command has a fixed idempotency key ("demo-2026:<product>:<number>:<command>"): a load that was cut
-off goes on where it stopped when it is run again, and nothing is ever stored twice.
+Products, the council, its sessions and the decisions are stories of their own; all of them are told
+together in the order of their days. Each command has a fixed idempotency key
+("demo-2026:<story>:<number>:<command>"): a load that was cut off goes on where it stopped when it is run
+again, and nothing is ever stored twice.
 """
 
 import hashlib
-import math
+import re
 import time
 import tomllib
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -26,18 +30,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api.commands import path_of
 from api.security import Holder, read_holders
+from domain.decide import COMMANDS
 from domain.law.areas import covers
 from domain.values import Role
 
 CYCLE = 2026
-FILES = ("existing.toml", "potential.toml")
+FILES = ("councils.toml", "existing.toml", "potential.toml")
 PATIENCE = 10
 """How often a busy service is asked again."""
 
 _MADE_UP = "Minh hoạ, không phải việc đã xảy ra"
 _PRODUCER_NAMED = "Tên sản phẩm và chủ thể theo kế hoạch Đà Bắc 2023; còn lại minh hoạ"
 _PRODUCT_NAMED = "Tên sản phẩm theo kế hoạch Đà Bắc 2023; còn lại minh hoạ"
+_NOTES = {_MADE_UP, _PRODUCER_NAMED, _PRODUCT_NAMED}
 
 
 class Act(BaseModel):
@@ -50,42 +57,104 @@ class Act(BaseModel):
     do: str
 
 
-class Demonstrated(BaseModel):
-    """One product of the data files with all that happens to it."""
+class Story(BaseModel):
+    """What happens to one stream of the data files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     slug: str
-    name: str
-    commune: str
-    origin: Literal["existing", "potential"]
-    stated: str
-    producer: dict[str, str] | None = None
     acts: tuple[Act, ...]
 
     def key(self, number: int) -> str:
         """Idempotency key of the act with this number, counted from 1."""
         return f"demo-{CYCLE}:{self.slug}:{number}:{self.acts[number - 1].do}"
 
-    def body(self, act: Act) -> dict[str, Any]:
-        """The command as the API takes it."""
+    def body(self, act: Act, ids: Mapping[str, str]) -> dict[str, Any]:
+        """The command as the API takes it; ``ids``: of the streams opened so far, by slug."""
+        given = self.spelt_out(act)
+        for name in ("council", "product"):
+            if name in given:
+                given[name] = ids[given[name]]
+        if "products" in given:
+            given["products"] = [ids[slug] for slug in given["products"]]
+        return {"effective_on": act.on, "source": {"kind": "illustrative", "note": _MADE_UP}, **given}
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Area code of the place it happens at."""
+
+    @property
+    def registration(self) -> str | None:
+        """The producer's registration number."""
+        return None
+
+    @abstractmethod
+    def spelt_out(self, act: Act) -> dict[str, Any]:
+        """The command's own fields, written in full."""
+
+
+class Demonstrated(Story):
+    """One product of the data files with all that happens to it outside a session or a decision."""
+
+    name: str
+    commune: str
+    origin: Literal["existing", "potential"]
+    stated: str
+    producer: dict[str, str] | None = None
+
+    @property
+    def where(self) -> str:
+        """The product's commune."""
+        return self.commune
+
+    @property
+    def registration(self) -> str | None:
+        """Its producer's registration number."""
+        return (self.producer or {}).get("registration")
+
+    def spelt_out(self, act: Act) -> dict[str, Any]:
+        """Findings as objects, hashes in place of files, and what the product's own entry says once for all acts."""
         given = dict(act.model_extra or {})
-        for name in ("choices", "findings"):
-            if isinstance(given.get(name), list):  # the findings of a site visit are a text
-                given[name] = [{"code": code, "option": option} for code, option in given[name]]
+        if isinstance(given.get("findings"), list):  # the findings of a site visit are a text
+            given["findings"] = _chosen(given["findings"])
         if "file" in given:
             given["sha256"] = _no_file(given.pop("file"))
         if "files" in given:
             given["evidence"] = [_no_file(name) for name in given.pop("files")]
-        note = _MADE_UP
         if act.do == "identify-product":
             given |= {"product_name": self.name, "commune": self.commune, "origin": self.origin}
             given |= {"cycle": CYCLE, "note": self.stated}
-            note = _PRODUCER_NAMED if self.origin == "existing" else _PRODUCT_NAMED
         elif act.do == "submit-idea":
             given |= {"producer": self.producer, "product_name": self.name}
-            note = _PRODUCER_NAMED if self.origin == "existing" else _PRODUCT_NAMED
-        return {**given, "effective_on": act.on, "source": {"kind": "illustrative", "note": note}}
+        else:
+            return given
+        note = _PRODUCER_NAMED if self.origin == "existing" else _PRODUCT_NAMED
+        return {**given, "source": {"kind": "illustrative", "note": note}}
+
+
+class Elsewhere(Story):
+    """A council, a session of it, or a decision: ``sheets`` has the options most members chose, by product."""
+
+    area: str
+    sheets: dict[str, list[tuple[str, int]]] = {}
+
+    @property
+    def where(self) -> str:
+        """The area of the council or the authority."""
+        return self.area
+
+    def spelt_out(self, act: Act) -> dict[str, Any]:
+        """A member's sheet in full: the options most chose, and those chosen otherwise."""
+        given = dict(act.model_extra or {})
+        if act.do == "submit-score-sheet":
+            given["choices"] = _chosen((dict(self.sheets[given["product"]]) | dict(given.pop("but", []))).items())
+        return given
+
+
+def _chosen(pairs: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Options as the API takes them."""
+    return [{"code": code, "option": option} for code, option in pairs]
 
 
 def _no_file(name: str) -> str:
@@ -94,11 +163,45 @@ def _no_file(name: str) -> str:
 
 
 @cache
+def stories() -> tuple[Story, ...]:
+    """All that the data files tell: councils, sessions, decisions, the fifteen products."""
+    folder, found = files("api.demonstration"), list[Story]()
+    for name in FILES:
+        data = tomllib.loads(folder.joinpath(name).read_text(encoding="utf-8"))
+        found += [Demonstrated.model_validate(entry) for entry in data.get("products", ())]
+        for kind in ("councils", "sessions", "decisions"):
+            found += [Elsewhere.model_validate(entry) for entry in data.get(kind, ())]
+    return tuple(found)
+
+
 def demonstrated() -> tuple[Demonstrated, ...]:
-    """The fifteen products of the data files."""
-    folder = files("api.demonstration")
-    read = (tomllib.loads(folder.joinpath(name).read_text(encoding="utf-8")) for name in FILES)
-    return tuple(Demonstrated.model_validate(entry) for data in read for entry in data["products"])
+    """The fifteen products."""
+    return tuple(story for story in stories() if isinstance(story, Demonstrated))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One act of a story, and its number in it, counted from 1."""
+
+    story: Story
+    number: int
+
+    @property
+    def act(self) -> Act:
+        """What is done."""
+        return self.story.acts[self.number - 1]
+
+    @property
+    def key(self) -> str:
+        """Its idempotency key."""
+        return self.story.key(self.number)
+
+
+@cache
+def turns() -> tuple[Turn, ...]:
+    """Every act of every story in the order of their days, as a journal has them."""
+    every = [Turn(story, number) for story in stories() for number in range(1, len(story.acts) + 1)]
+    return tuple(sorted(every, key=lambda turn: turn.act.on))
 
 
 class Stopped(Exception):
@@ -106,28 +209,23 @@ class Stopped(Exception):
 
 
 class Cast:
-    """Who acts: finds the token of an office, a council member or a producer in the token file."""
+    """Who acts: finds office, council member or producer in the token file."""
 
     def __init__(self, holders: list[Holder]) -> None:
         self._holders = holders
 
-    def token(self, by: str, product: Demonstrated) -> str:
-        """Token of ``by``: a role, or "council-member-2" for the second member in the file."""
-        name, _, number = by.rpartition("-") if by.startswith(Role.COUNCIL_MEMBER) else (by, "", "1")
-        role, registration = Role(name), (product.producer or {}).get("registration")
-        found = [
-            holder
-            for holder in self._holders
-            if holder.actor.role is role
-            and covers(holder.actor.area, product.commune)
-            and (role is not Role.PRODUCER or holder.actor.producer == registration)
-        ]
-        if len(found) < int(number):
-            raise Stopped(
-                f"the token file holds no {by} for {product.name} ({product.commune}); "
-                "it was made for others: move it away and start again"
-            )
-        return found[int(number) - 1].token
+    def holder(self, by: str, story: Story) -> Holder:
+        """Whom ``by`` means: a role, or a person by name."""
+        for holder in self._holders:
+            actor = holder.actor
+            if by not in (actor.role, actor.person) or not covers(actor.area, story.where):
+                continue
+            if actor.role is not Role.PRODUCER or actor.producer == story.registration:
+                return holder
+        raise Stopped(
+            f"the token file holds no {by} for {story.slug} ({story.where}); "
+            "it was made for others: move it away and start again"
+        )
 
 
 def load_demonstration(address: str, tokens: Path, console: Console) -> bool:
@@ -159,48 +257,39 @@ def load(client: httpx.Client, holders: list[Holder], console: Console) -> bool:
 
 
 def _load(client: httpx.Client, cast: Cast, console: Console) -> None:
-    products = demonstrated()
-    reader = cast.token(Role.SUPERVISOR, products[0])
-    if _all_there(client, reader, products):
-        return
+    reader = cast.holder(Role.SUPERVISOR, stories()[0]).token
     if _is_foreign(client, reader):
         console.print(
             "[yellow]The database holds facts of its own: the demonstration is not loaded beside them.[/yellow]"
         )
         return
-    began, position = time.perf_counter(), 0
-    total = sum(len(product.acts) for product in products)
+    if _all_there(client, reader):
+        return
+    began, position, ids = time.perf_counter(), 0, dict[str, str]()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Demonstration", total=total)
-        for product in products:
-            progress.update(task, description=f"Demonstration: {product.name}")
-            journey = ""
-            for number, act in enumerate(product.acts, 1):
-                answer = _give(client, cast, product, number, act, journey)
-                journey, position = answer["product_id"], max(position, answer["position"])
-                progress.advance(task)
+        task = progress.add_task("Demonstration", total=len(turns()))
+        for turn in turns():
+            progress.update(task, description=f"Demonstration {turn.act.on:%d/%m/%Y}")
+            answer = _give(client, cast, turn, ids)
+            ids[turn.story.slug] = answer[f"{COMMANDS[turn.act.do].stream}_id"]
+            position = max(position, answer["position"])
+            progress.advance(task)
         progress.update(task, description="Demonstration")
     seconds = time.perf_counter() - began
-    console.print(f"Demonstration: {len(products)} products, {total} commands in {seconds:.1f} s.")
+    console.print(f"Demonstration: {len(demonstrated())} products, {len(turns())} commands in {seconds:.1f} s.")
     if not _shown(client, reader, position):
         console.print("[yellow]The read models have not caught up with it yet.[/yellow]")
 
 
-def _all_there(client: httpx.Client, reader: str, products: tuple[Demonstrated, ...]) -> bool:
-    """Whether every product is told to its end, or further: each act stores one fact."""
-    awaited = {(product.name, product.commune): len(product.acts) for product in products}
-    query: dict[str, Any] = {"cycle": CYCLE, "limit": 200}
-    while awaited:
-        page = _read(client, reader, "/v1/products", query)
-        for row in page["products"]:
-            key = (row["name"], row["commune"]["code"])
-            if row["illustrative"] and row["version"] >= awaited.get(key, math.inf):
-                del awaited[key]
-        if page["next"] is None:
-            break
-        query["cursor"] = page["next"]
-    return not awaited
+def _all_there(client: httpx.Client, reader: str) -> bool:
+    """Whether the journal holds as many commands with a note of the demonstration as it has acts."""
+    commands, after, more = set[str](), 0, True
+    while more and len(commands) < len(turns()):
+        page = _read(client, reader, "/v1/events", {"after": after, "limit": 1000})
+        commands |= {event["command_id"] for event in page["events"] if event["source"]["note"] in _NOTES}
+        after, more = page["next"], page["more"]
+    return len(commands) >= len(turns())
 
 
 def _is_foreign(client: httpx.Client, reader: str) -> bool:
@@ -211,21 +300,20 @@ def _is_foreign(client: httpx.Client, reader: str) -> bool:
     return bool(page["next"] > 0)
 
 
-def _give(
-    client: httpx.Client, cast: Cast, product: Demonstrated, number: int, act: Act, journey: str
-) -> dict[str, Any]:
+def _give(client: httpx.Client, cast: Cast, turn: Turn, ids: Mapping[str, str]) -> dict[str, Any]:
     """Give one command; a busy service is asked again, anything else but success ends the load."""
-    opens = act.do == "identify-product"
+    story, act = turn.story, turn.act
     headers = {
-        "Authorization": f"Bearer {cast.token(act.by, product)}",
-        "Idempotency-Key": product.key(number),
+        "Authorization": f"Bearer {cast.holder(act.by, story).token}",
+        "Idempotency-Key": turn.key,
         "Content-Type": "application/json",
     }
-    path = "/v1/products" if opens else f"/v1/products/{journey}/commands/{act.do}"
-    answer = _ask(lambda: client.post(path, content=to_json(product.body(act)), headers=headers))
+    path = re.sub(r"\{\w+\}", lambda _: ids[story.slug], path_of(COMMANDS[act.do]))
+    content = to_json(story.body(act, ids))
+    answer = _ask(lambda: client.post(path, content=content, headers=headers))
     if answer.is_success:
         return dict(answer.json())
-    raise Stopped(f"{product.name}, act {number} ({act.do} by {act.by}): {_problem(answer)}")
+    raise Stopped(f"{story.slug}, act {turn.number} ({act.do} by {act.by}): {_problem(answer)}")
 
 
 def _read(client: httpx.Client, reader: str, path: str, query: dict[str, Any]) -> dict[str, Any]:
