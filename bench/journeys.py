@@ -1,9 +1,9 @@
 """A great many stored facts, quickly: whole journeys told once by the domain, then copied with other names.
 
-Each template is one product's journey, decided by ``handle`` like any command and turned into the
-stored bytes. A copy puts other words in a few places (product, producer, commune, command ids), so
-every row is a valid fact of a product of its own. Journeys run side by side: a new product is
-identified while thousands of others are under way.
+Each template is one product's journey with the council, the session and the book of its rating, decided by
+``handle`` like any command and turned into the stored bytes. A copy puts other words in a few places (streams,
+product, producer, commune, command ids), so every row is a valid fact of streams of its own. Journeys run side
+by side: a new product is identified while thousands of others are under way.
 """
 
 import hashlib
@@ -23,14 +23,19 @@ import psycopg
 from pydantic_core import to_json
 
 from api.examples import EXAMPLES
-from application.handle import Order, digest_of, handle
+from application.handle import Order, handle
 from application.recorded import to_bytes
+from application.seals import Keeper, MemoryKeys
+from domain.decide import COMMANDS
 from domain.law.areas import areas
 from domain.law.book import law_book
-from domain.product.decide import COMMANDS, open_claim
-from domain.product.state import Product, Told
+from domain.product.claims import open_claim
+from domain.product.state import Product
+from domain.session.command import round_key
+from domain.stream import Told
+from domain.streams import KINDS
 from domain.values import Moment, Role
-from tests.story import COMMUNE, PRODUCER, Chapter, actor, on, tea, until
+from tests.story import COMMUNE, PRODUCER, Chapter, actor, addressed, on, tea, until
 
 SIDE_BY_SIDE = 5_000
 """Products under way at any time."""
@@ -42,27 +47,39 @@ RECORDED = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 NAME: str = EXAMPLES["submit-idea"]["product_name"]
 PRODUCER_NAME: str = EXAMPLES["submit-idea"]["producer"]["name"]
-CERTIFICATE: str = EXAMPLES["recognise"]["certificate_number"]
-PROVINCE = '"area":"25"'
+PROVINCE = "25"
+CERTIFICATE = "0001/2026/GCN-OCOP"
+PRODUCT_NUMBER = f"{PROVINCE}-{COMMUNE}-1-2026"
 GOODS = ("Chè Shan tuyết", "Mật ong rừng", "Cam Cao Phong", "Gạo nếp nương", "Thịt chua", "Miến dong", "Rượu cần")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One stored fact of a template: ``state`` with places for a product's own words."""
+    """One stored fact of a template: ``state`` with places for a journey's own words.
+
+    ``stream``: which of the journey's streams it belongs to, the product being the first. ``begins``: what is
+    remembered of its command (stream, versions from and to), where it is the first fact of one, else None.
+    """
 
     name: bytes
     state: bytes
     day: int
+    stream: int
+    version: int
     command: int
+    begins: tuple[int, int, int] | None
     claims: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A journey to copy. ``commands``: how many there were; ``last``: its end where that holds a claim, else None."""
+    """A journey to copy. ``last``: the product at its end where that holds a claim, else None.
+
+    ``streams``: their kinds, the product's first; ``commands``: how many there were.
+    """
 
     steps: tuple[Step, ...]
+    streams: tuple[str, ...]
     commands: int
     last: Product | None
 
@@ -94,7 +111,7 @@ def _more() -> list[Chapter]:
         ("record-evidence", producer, on("2026-05-24", _evidence("trademark", 12))),
         ("record-evidence", producer, on("2026-05-29", _evidence("product-story", 13))),
         ("visit-site", officer, on("2026-06-10", e["visit-site"])),
-        ("request-supplement-at-commune", officer, on("2026-08-14", e["request-supplement-at-commune"])),
+        ("request-supplement", officer, on("2026-08-14", e["request-supplement"])),
         ("give-supplement", producer, on("2026-08-18", {"answer": "Đã bổ sung phiếu kiểm nghiệm.", "evidence": []})),
         ("join-point-of-sale", producer, on("2026-11-03", e["join-point-of-sale"])),
         ("join-retail-chain", producer, on("2026-11-05", e["join-retail-chain"])),
@@ -120,7 +137,7 @@ def _stories() -> list[list[Chapter]]:
     return [
         *[full] * 8,
         *[tea(4)] * 4,
-        [*until("conclude-scoring", _whole(3)), declined],
+        [*until("conclude-session", _whole(3)), declined],
         sorted([*full, correction], key=lambda chapter: str(chapter[2]["effective_on"])),
         [*rejected, ("reject-idea", Role.COMMUNE_CHAIR, on("2026-03-20", EXAMPLES["reject-idea"]))],
         [*abandoned, ("abandon-plan", Role.PRODUCER, on("2026-06-30", EXAMPLES["abandon-plan"]))],
@@ -129,8 +146,10 @@ def _stories() -> list[list[Chapter]]:
 
 def _tell(chapters: list[Chapter]) -> Template:
     """Decide every chapter on the states before it; each must go through."""
-    law, product, product_id = law_book(), Product(), uuid4()
-    history: list[Told] = []
+    law, seals = law_book(), Keeper(bytes(32), MemoryKeys())
+    ids: dict[str, UUID] = {}
+    states: dict[UUID, Any] = {}
+    histories: dict[UUID, list[Told]] = {}
     steps: list[Step] = []
     commands: list[UUID] = []
     opened = date.fromisoformat(chapters[0][2]["effective_on"])
@@ -138,34 +157,49 @@ def _tell(chapters: list[Chapter]) -> Template:
     for name, role, body in chapters:
         members += name == "submit-score-sheet"
         who = actor(role, members) if role is Role.COUNCIL_MEMBER else actor(role)
-        command = COMMANDS[name].model_validate_json(to_json(body))
+        named = addressed(name, body, {kind: str(key) for kind, key in ids.items()})
+        command = COMMANDS[name].model_validate_json(to_json(named))
+        stream = ids.setdefault(command.stream, uuid4())
+        states.setdefault(stream, KINDS[command.stream].empty)
         day = date.fromisoformat(body["effective_on"])
         moment = Moment(at=RECORDED + timedelta(minutes=len(commands)), today=RECORDED.date())
         commands.append(uuid4())
-        order = Order(commands[-1], product_id, command, who, digest_of("", command))
-        done = handle(product, order, law, moment, tuple(history) if command.needs_history else ())
+        order = Order(commands[-1], stream, command, who, b"")
+        history = tuple(histories[stream]) if command.needs_history else ()
+        done = handle(states, order, law, seals, moment, history)
         assert done.recorded, name
-        product = done.after
+        states.update(done.states)
+        place, numbers = len(commands) - 1, {key: number for number, key in enumerate(ids.values())}
+        begins: tuple[int, int, int] | None = (numbers[stream], done.before, done.after)
         for recorded in done.recorded:
-            history.append(recorded.told)
+            histories.setdefault(recorded.originator_id, []).append(recorded.told)
             stored_name, state = to_bytes(recorded)
-            place = len(commands) - 1
-            text = _places(state.decode(), str(commands[-1]), place)
-            steps.append(Step(stored_name.encode(), text, (day - opened).days, place, name == "submit-idea"))
-    return Template(tuple(steps), len(commands), product if open_claim(product) else None)
+            text = _places(state.decode(), ids, str(commands[-1]), place)
+            at = numbers[recorded.originator_id]
+            claims = name == "submit-idea"
+            days = (day - opened).days
+            version = recorded.originator_version
+            steps.append(Step(stored_name.encode(), text, days, at, version, place, begins, claims))
+            begins = None
+    product = states[ids["product"]]
+    return Template(tuple(steps), tuple(ids), len(commands), product if open_claim(product) else None)
 
 
-def _places(state: str, command: str, place: int) -> bytes:
+def _places(state: str, ids: dict[str, UUID], command: str, place: int) -> bytes:
     words = {
         NAME: "%(product)s",
         PRODUCER_NAME: "%(producer_name)s",
         PRODUCER: "%(producer)s",
         COMMUNE: "%(commune)s",
         CERTIFICATE: "%(certificate)s",
-        PROVINCE: '"area":"%(province)s"',
+        PRODUCT_NUMBER: "%(product_number)s",
+        **{f'"{field}":"{PROVINCE}"': f'"{field}":"%(province)s"' for field in ("area", "authority", "commune")},
+        **{str(key): f"%({kind}_id)s" for kind, key in ids.items()},
         command: f"%(command{place})s",
     }
-    pattern = "|".join(map(re.escape, words))
+    if "session" in ids:
+        words[str(round_key(ids["session"], 1))] = "%(round)s"
+    pattern = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.sub(pattern, lambda found: words[found[0]], state.replace("%", "%%")).encode()
 
 
@@ -177,7 +211,8 @@ class Journey:
 
     def __init__(self, template: Template, number: int, chance: random.Random, communes: list[tuple[str, str]]) -> None:
         self.template = template
-        self.id = UUID(int=chance.getrandbits(128), version=4).bytes
+        streams = {kind: UUID(int=chance.getrandbits(128), version=4) for kind in template.streams}
+        self.streams = [key.bytes for key in streams.values()]
         code, province = communes[chance.randrange(len(communes))]
         self.name = f"{GOODS[number % len(GOODS)]} số {number}"
         self.producer = f"HTX-{number // 2:06d}"
@@ -189,8 +224,12 @@ class Journey:
             b"commune": code.encode(),
             b"province": province.encode(),
             b"certificate": f"{province}-2026-{number:06d}".encode(),
+            b"product_number": f"{province}-{code}-{number + 1}-2026".encode(),
+            **{f"{kind}_id".encode(): str(key).encode() for kind, key in streams.items()},
             **{f"command{i}".encode(): str(c).encode() for i, c in enumerate(self.commands)},
         }
+        if "session" in streams:
+            self.words[b"round"] = str(round_key(streams["session"], 1)).encode()
         self.told = 0
 
     @property
@@ -228,7 +267,7 @@ def side_by_side(total: int, seed: int = 2026) -> Iterator[tuple[Journey, int]]:
         yield journey, step
         steps = journey.template.steps
         if step + 1 < len(steps):
-            days = steps[step + 1].day - steps[step].day
+            days = max(steps[step + 1].day - steps[step].day, 0)
             later = when + days * parallel / longest * chance.uniform(0.5, 1.5)
             heapq.heappush(under_way, (later, number, step + 1, journey))
 
@@ -260,18 +299,17 @@ def store(
             events, commands, claims = [_SIGNATURE], [_SIGNATURE], [_SIGNATURE]
             for journey, index in chunk:
                 step = journey.template.steps[index]
-                events.append(_row(journey.id, _bigint(index + 1), step.name, step.state % journey.words))
+                state = step.state % journey.words
+                events.append(_row(journey.streams[step.stream], _bigint(step.version), step.name, state))
                 products += index == 0
-                if index == 0 or journey.template.steps[index - 1].command != step.command:
-                    digest, later = os.urandom(32), index + 1
-                    while later < len(journey.template.steps) and journey.template.steps[later].command == step.command:
-                        later += 1
-                    command = journey.commands[step.command].bytes
-                    commands.append(_row(command, digest, journey.id, _bigint(index), _bigint(later)))
+                if step.begins is not None:
+                    stream, before, after = step.begins
+                    command, digest = journey.commands[step.command].bytes, os.urandom(32)
+                    commands.append(_row(command, digest, journey.streams[stream], _bigint(before), _bigint(after)))
                 if step.claims and index + 1 > journey.told:
                     journey.told = len(journey.template.steps)  # an idea handed in again claims nothing new
                     if (claim := journey.claim) is not None:
-                        claims.append(_row(claim, journey.id))
+                        claims.append(_row(claim, journey.streams[0]))
             for table, rows in (
                 ("events (originator_id, originator_version, topic, state)", events),
                 ("commands (command_id, digest, product_id, from_version, to_version)", commands),

@@ -9,6 +9,7 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import EnvType
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
 from psycopg.sql import Identifier
 
 from application.journeys import Journeys
@@ -47,8 +48,11 @@ def one_by_one(journeys: Journeys, last: int, done: threading.Event) -> type[Pro
             """Apply one event to every read model."""
             page = Page([domain_event], journeys.follow([domain_event], tracking.notification_id))
             with self.view.datastore.transaction(commit=True) as cursor:
+                rows: Any = cursor
+                theirs, rows.row_factory = rows.row_factory, tuple_row  # read models take rows as tuples
                 for model, table in tables:
-                    model.apply(cursor, table, page)  # type: ignore[arg-type]  # rows are not read
+                    model.apply(rows, table, page)
+                rows.row_factory = theirs
                 self.view._insert_tracking(cursor, tracking)
             if tracking.notification_id >= last:
                 done.set()

@@ -1,4 +1,4 @@
-"""given / when / then at the height of decisions: facts in, facts or one named refusal out."""
+"""Given / when / then on facts: no database, no clock but the one given."""
 
 from __future__ import annotations
 
@@ -6,30 +6,54 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from pydantic_core import to_json
 
+from application.handle import Order, handle
+from application.seals import Keeper, MemoryKeys
+from domain.book.commands import BookCommand
+from domain.book.state import book_id
+from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
-from domain.product.command import Context
-from domain.product.decide import COMMANDS, decide
-from domain.product.facts import ProductFact
-from domain.product.state import Product, Told, fold
+from domain.product.state import Product, fold
 from domain.refusals import Refusal
+from domain.stream import Fact, Told
+from domain.streams import KINDS
 from domain.values import Actor, Moment, Role
-from tests.story import Chapter, actor
+from tests.story import Chapter, actor, addressed
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+PRODUCT = UUID("00000000-0000-4000-8000-00000000000a")
+STREAMS = UUID("00000000-0000-4000-8000-00000000000b")
+
+
+def keeper() -> Keeper:
+    """A keeper whose keys end with the test."""
+    return Keeper(b"k" * 32, MemoryKeys())
 
 
 @dataclass
 class Scene:
-    """A product's history so far, and what came of the last command."""
+    """What was told so far in every stream, and what came of the last command.
 
-    history: list[Told] = field(default_factory=list)
-    facts: Sequence[ProductFact] | None = None
+    ``ids``: the streams of the story: "product", "council", "session", "book".
+    """
+
+    histories: dict[UUID, list[Told]] = field(default_factory=dict)
+    states: dict[UUID, Any] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=lambda: {"product": PRODUCT})
+    seals: Keeper = field(default_factory=keeper)
+    facts: Sequence[Fact] | None = None
+    others: Sequence[Fact] = ()
     refusal: Refusal | None = None
     members: int = 0
+
+    @property
+    def history(self) -> list[Told]:
+        """The product's."""
+        return self.histories.get(PRODUCT, [])
 
     @property
     def product(self) -> Product:
@@ -37,21 +61,47 @@ class Scene:
 
     def when(self, command: str, by: Role | Actor, clock: datetime = NOW, /, **body: Any) -> Scene:
         """Give a command; its outcome is kept for ``then`` or ``refused``."""
-        parsed = COMMANDS[command].model_validate_json(_json(body))
+        named = {kind: str(key) for kind, key in self.ids.items()}
+        parsed = COMMANDS[command].model_validate_json(to_json({**addressed(command, {}, named), **body}))
         who = by if isinstance(by, Actor) else actor(by, self.members + 1)
         moment = Moment(at=clock, today=legal_date(clock))
-        day = parsed.effective_on or moment.today
-        ctx = Context(law_book(), who, moment, day, tuple(self.history) if parsed.needs_history else ())
+        stream = self._stream(parsed, who, moment)
+        kind = KINDS[parsed.stream]
+        state = self.states.get(stream, kind.empty)
+        needed = {
+            key: self.states[key]
+            for key in parsed.needs(state, parsed.effective_on or moment.today)
+            if key in self.states
+        }
+        history = tuple(self.histories.get(stream, ())) if parsed.needs_history else ()
+        order = Order(uuid5(stream, str(len(self.histories.get(stream, ())))), stream, parsed, who, b"")
         try:
-            facts = decide(self.product, parsed, ctx)
+            done = handle({**needed, stream: state}, order, law_book(), self.seals, moment, history)
         except Refusal as refusal:
             return replace(self, facts=None, refusal=refusal)
-        told = [Told(version, fact, day, parsed.source) for version, fact in enumerate(facts, len(self.history) + 1)]
-        members = self.members + (command == "submit-score-sheet")
-        return Scene([*self.history, *told], facts, None, members)
+        histories = {key: list(told) for key, told in self.histories.items()}
+        for recorded in done.recorded:
+            histories.setdefault(recorded.originator_id, []).append(recorded.told)
+        return Scene(
+            histories,
+            {**self.states, **done.states},
+            {**self.ids, parsed.stream: stream},
+            self.seals,
+            [r.fact for r in done.recorded if r.originator_id == stream],
+            [r.fact for r in done.recorded if r.originator_id != stream],
+            None,
+            self.members + (command == "submit-score-sheet"),
+        )
+
+    def _stream(self, command: Any, who: Actor, moment: Moment) -> UUID:
+        if isinstance(command, BookCommand):
+            return book_id(command.level, who.area, (command.effective_on or moment.today).year)
+        if command.opens and command.stream != "product":
+            return uuid5(STREAMS, f"{command.stream} {len(self.histories)}")
+        return self.ids.get(command.stream, PRODUCT)
 
     def then(self, *names: str) -> Scene:
-        """The stored names of exactly the facts that followed."""
+        """The stored names of exactly the facts that followed in the command's own stream."""
         assert self.refusal is None, self.refusal
         assert list(names) == [fact.stored_name for fact in self.facts or ()]
         return self
@@ -68,10 +118,11 @@ class Scene:
 
     @property
     def fact(self) -> Any:
-        """The one fact that followed."""
+        """The one fact that followed; of a decision or a session, the one told to the product."""
         assert self.facts is not None, self.refusal
-        assert len(self.facts) == 1
-        return self.facts[0]
+        found = self.others or self.facts
+        assert len(found) == 1
+        return found[0]
 
 
 def given(chapters: Sequence[Chapter] = ()) -> Scene:
@@ -81,10 +132,6 @@ def given(chapters: Sequence[Chapter] = ()) -> Scene:
         scene = scene.when(command, role, **body)
         assert scene.refusal is None, f"{command}: {scene.refusal}"
     return scene
-
-
-def _json(body: dict[str, Any]) -> str:
-    return to_json(body).decode()
 
 
 def day(text: str) -> date:

@@ -221,7 +221,7 @@ def check_read_models_equal_a_rebuild(url: str) -> None:
     standings = projector.standings()
     assert [s.parked for s in standings] == [0] * len(standings)
     same = projector.rebuild([s.name for s in standings])
-    assert same == dict.fromkeys(same, True)
+    assert same == dict.fromkeys(same, True), [name for name, is_same in same.items() if not is_same]
     assert len(same) == len(standings) > 0
 
 

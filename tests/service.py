@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -17,10 +18,13 @@ from typing import Any
 
 import httpx
 
+from api.commands import path_of
 from api.security import make_tokens
+from domain.decide import COMMANDS
 from domain.values import Actor, Role
-from tests.story import Chapter, actor
+from tests.story import Chapter, actor, addressed
 
+MASTER_KEY = "5e" * 32
 READERS = (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR)
 
 
@@ -59,6 +63,7 @@ class Service:
         self.tokens = {line["actor"]["person"]: line["token"] for line in lines}
         env = {k: v for k, v in os.environ.items() if not k.startswith("OCOP_")}
         env |= {"OCOP_VAR": str(folder), "OCOP_PORT": str(self.port), "OCOP_LOG": "json"}
+        env |= {"OCOP_MASTER_KEY": MASTER_KEY}  # processes on one database share it
         if database_url:
             env["OCOP_DATABASE_URL"] = database_url
         self._env, self._command = env, list(command)
@@ -99,28 +104,30 @@ class Service:
 
     def give(
         self,
-        product: str | None,
+        stream: str | None,
         command: str,
         who: Role | Actor | str,
         body: Any,
         key: str | None = None,
         **headers: str,
     ) -> httpx.Response:
-        """Give a command (``product`` None opens a journey) with an idempotency key."""
-        path = f"/v1/products/{product}/commands/{command}" if product else "/v1/products"
+        """Give a command with an idempotency key; ``stream`` None where it opens one or goes to a book."""
+        path = path_of(COMMANDS[command]) if command in COMMANDS else f"/v1/products/{stream}/commands/{command}"
+        if stream is not None:
+            path = re.sub(r"\{\w+\}", stream, path)
         more = {"Idempotency-Key": key or secrets.token_hex(8), **headers}
         return self.client.post(path, json=body, headers=self.headers(who, **more))
 
     def tell(self, chapters: Sequence[Chapter]) -> str:
-        """Tell a story over HTTP; every chapter must go through. Returns the product's id."""
-        product: str | None = None
+        """Tell a story over HTTP; every chapter must go through. Returns the product's id; see ``ids``."""
+        ids = self.ids = dict[str, str]()
         members = 0
         for command, role, body in chapters:
             members += command == "submit-score-sheet"
             who = actor(role, members) if role is Role.COUNCIL_MEMBER else actor(role)
-            answer = self.give(product, command, who, body)
+            kind = COMMANDS[command].stream
+            answer = self.give(ids.get(kind), command, who, addressed(command, body, ids))
             assert answer.status_code in (200, 201), f"{command}: {answer.text}"
-            product = answer.json()["product_id"]
+            ids[kind] = answer.json()[f"{kind}_id"]
             self.position = answer.json()["position"]
-        assert product is not None
-        return product
+        return ids["product"]

@@ -7,6 +7,7 @@ for where the story stands.
 from typing import Any
 
 from api.examples import EXAMPLES
+from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.values import Actor, Role
 
@@ -43,11 +44,17 @@ def on(day: str, body: dict[str, Any] | None = None, **more: Any) -> dict[str, A
     return {**(body or {}), **more, "effective_on": day}
 
 
+def bare(body: dict[str, Any]) -> dict[str, Any]:
+    """An example without the ids of other streams, which are the story's own."""
+    return {name: value for name, value in body.items() if name not in ("council", "product", "products")}
+
+
 def tea(level: int = 4, sheet: str = "QD26-11") -> list[Chapter]:
     """From outreach to revenue; ``level``: the gates that are met, and so the stars reached."""
-    e = EXAMPLES
+    e = {name: bare(body) for name, body in EXAMPLES.items()}
     officer, chair, producer = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER
     province, member = Role.PROVINCE_OFFICER, Role.COUNCIL_MEMBER
+    secretary = Role.COUNCIL_SECRETARY
     sheet_body = {"choices": choices(sheet, level)}
     return [
         ("identify-product", officer, on("2026-01-15", e["identify-product"])),
@@ -67,16 +74,21 @@ def tea(level: int = 4, sheet: str = "QD26-11") -> list[Chapter]:
         ("reach-milestone", officer, on("2026-06-28", {"code": "BAOBI"})),
         ("complete-implementation", officer, on("2026-07-20", e["complete-implementation"])),
         ("file-dossier", producer, on("2026-08-10", e["file-dossier"], sheet=sheet)),
-        ("register-dossier-at-commune", officer, on("2026-08-10", e["register-dossier-at-commune"])),
+        ("register-dossier", officer, on("2026-08-10", e["register-dossier"])),
         ("issue-commune-report", officer, on("2026-08-26", e["issue-commune-report"])),
-        ("propose-to-province", chair, on("2026-08-28", e["propose-to-province"])),
-        ("register-dossier-at-province", province, on("2026-09-01", e["register-dossier-at-province"])),
+        ("forward-dossier", chair, on("2026-08-28", e["forward-dossier"])),
+        ("register-dossier", province, on("2026-09-01", e["register-dossier"])),
         ("accept-for-batch", province, on("2026-09-08", e["accept-for-batch"])),
         ("report-advice", Role.ADVISORY_TEAM, on("2026-09-25", e["report-advice"], findings=findings(sheet, level))),
+        ("set-up-council", Role.PROVINCE_CHAIR, e["set-up-council"]),
+        ("call-session", secretary, e["call-session"]),
+        ("record-attendance", secretary, on("2026-10-05", e["record-attendance"])),
+        ("open-scoring", secretary, on("2026-10-05")),
         ("submit-score-sheet", member, on("2026-10-05", sheet_body)),
         ("submit-score-sheet", member, on("2026-10-05", sheet_body)),
         ("submit-score-sheet", member, on("2026-10-05", sheet_body)),
-        ("conclude-scoring", Role.COUNCIL_SECRETARY, on("2026-10-06", e["conclude-scoring"])),
+        ("close-scoring", secretary, on("2026-10-05")),
+        ("conclude-session", secretary, on("2026-10-06", e["conclude-session"])),
         ("recognise", Role.PROVINCE_CHAIR, on("2026-10-20", e["recognise"])),
         ("notify-result", province, on("2026-10-22", e["notify-result"])),
         ("list-on-ecommerce", producer, on("2026-11-02", e["list-on-ecommerce"])),
@@ -85,10 +97,28 @@ def tea(level: int = 4, sheet: str = "QD26-11") -> list[Chapter]:
     ]
 
 
+def addressed(command: str, body: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:
+    """The body with the ids of what the story has opened so far, where it names none itself."""
+    fields = COMMANDS[command].model_fields
+    named: dict[str, Any] = {}
+    if "council" in fields:
+        named["council"] = ids["council"]
+    if "products" in fields and command != "order-rescoring":
+        named["products"] = [ids["product"]]
+    if "product" in fields:
+        named["product"] = ids["product"]
+    return {**named, **body}
+
+
 def until(command: str, chapters: list[Chapter]) -> list[Chapter]:
     """The story up to and with the last chapter of this command."""
     last = max(i for i, chapter in enumerate(chapters) if chapter[0] == command)
     return chapters[: last + 1]
+
+
+def until_first(command: str, chapters: list[Chapter]) -> list[Chapter]:
+    """The story up to and with the first chapter of this command."""
+    return chapters[: [name for name, _, _ in chapters].index(command) + 1]
 
 
 def actor(role: Role, member: int = 1) -> Actor:
@@ -98,6 +128,9 @@ def actor(role: Role, member: int = 1) -> Actor:
         Role.COMMUNE_OFFICER: COMMUNE,
         Role.COMMUNE_CHAIR: COMMUNE,
         Role.INTEGRATOR: "VN",
+        Role.MINISTRY_OFFICER: "VN",
+        Role.MINISTER: "VN",
+        Role.SYSTEM: "VN",
     }.get(role, "25")
     person = f"{role.value}-{member}" if role is Role.COUNCIL_MEMBER else role.value
     producer = PRODUCER if role is Role.PRODUCER else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import psycopg
@@ -15,15 +16,21 @@ from tests.test_writer import PRODUCER, claims, done, idea, opened, order, write
 
 Connection = psycopg.Connection[tuple]
 
-TABLES = ("events", "commands", "claims")
+TABLES = ("events", "commands", "claims", "keys")
 INSERTS = {
     "events": "INSERT INTO ocop.events (originator_id, originator_version, topic, state)"
     " VALUES (gen_random_uuid(), 1, 'product.identified', '{}')",
     "commands": "INSERT INTO ocop.commands (command_id, digest, product_id, from_version, to_version)"
     " VALUES (gen_random_uuid(), '', gen_random_uuid(), 0, 1)",
     "claims": "INSERT INTO ocop.claims (key, product_id) VALUES ('new', gen_random_uuid())",
+    "keys": "INSERT INTO ocop.keys (subject, wrapped) VALUES (gen_random_uuid(), 'new')",
 }
-COLUMNS = {"events": "state = ''", "commands": "digest = ''", "claims": "product_id = gen_random_uuid()"}
+COLUMNS = {
+    "events": "state = ''",
+    "commands": "digest = ''",
+    "claims": "product_id = gen_random_uuid()",
+    "keys": "wrapped = ''",
+}
 CHANGES = {
     "update": "UPDATE ocop.{table} SET {column}",
     "update of no row": "UPDATE ocop.{table} SET {column} WHERE false",
@@ -56,6 +63,12 @@ AROUND = {
     "drop the append": "DROP FUNCTION ocop.append",
     "change the append": "ALTER FUNCTION ocop.append RESET ALL",
     "take over the append": "ALTER FUNCTION ocop.append OWNER TO ocop_service",
+    "drop the append that looks at other streams": "DROP FUNCTION ocop.append_seeing",
+    "drop the adding of keys": "DROP FUNCTION ocop.add_key",
+    "change the adding of keys": "ALTER FUNCTION ocop.add_key RESET ALL",
+    "take over the adding of keys": "ALTER FUNCTION ocop.add_key OWNER TO ocop_service",
+    "another adding of keys": "CREATE OR REPLACE FUNCTION ocop.add_key(of_subject uuid, wrapped_key bytea)"
+    " RETURNS bytea LANGUAGE sql AS $$ SELECT wrapped_key $$",
     "drop the schema": "DROP SCHEMA ocop CASCADE",
     "rename the schema": "ALTER SCHEMA ocop RENAME TO other",
     "a table beside": "CREATE TABLE ocop.more ()",
@@ -66,15 +79,19 @@ AROUND = {
     "forget a migration": "DELETE FROM ocop_meta.migrations",
 }
 
+SUBJECT = UUID(int=11)
+
 
 @pytest.fixture(scope="module")
 def told(database: str) -> str:
-    """A database with facts, commands and a claim in it."""
+    """A database with facts, commands, a claim and a key in it."""
     journal = Journal(database)
     writer = writer_on(journal)
     done(writer, idea(opened(writer)))
     opened(writer)
     journal.close()
+    with psycopg.connect(service_conninfo(database)) as connection:
+        connection.execute("SELECT ocop.add_key(%s, %s)", (SUBJECT, b"wrapped"))
     return database
 
 
@@ -183,10 +200,44 @@ def test_nobody_else_may_append_or_read(told: str) -> None:
     with psycopg.connect(told) as connection:
         connection.execute("CREATE ROLE ocop_stranger")
         connection.execute("SET ROLE ocop_stranger")
-        for statement in ("SELECT * FROM ocop.events", "SELECT * FROM ocop.commands", "SELECT ocop.append"):
+        for statement in (
+            *(f"SELECT * FROM ocop.{table}" for table in TABLES),
+            "SELECT ocop.append('{}'" + ", '{}'" * 11 + ")",
+            "SELECT ocop.append_seeing('{}'" + ", '{}'" * 13 + ")",
+            "SELECT ocop.add_key(gen_random_uuid(), '')",
+        ):
             with pytest.raises(InsufficientPrivilege), connection.transaction():
-                connection.execute(statement + ("('{}'" + ", '{}'" * 11 + ")" if "append" in statement else ""))
+                connection.execute(statement)
         connection.rollback()
+
+
+def test_the_service_may_add_a_key_and_never_replaces_one(service: Connection) -> None:
+    """Whoever comes second is given the key that is kept."""
+    other = UUID(int=12)
+
+    kept = [
+        service.execute("SELECT ocop.add_key(%s, %s)", given).fetchone()
+        for given in ((other, b"first"), (other, b"second"), (SUBJECT, b"another"))
+    ]
+
+    assert kept == [(b"first",), (b"first",), (b"wrapped",)]
+    rows = service.execute("SELECT subject, wrapped FROM ocop.keys ORDER BY subject").fetchall()
+    assert rows == [(SUBJECT, b"wrapped"), (other, b"first")]
+
+
+def test_an_append_on_streams_that_have_moved_on_is_refused_as_a_whole(told: str) -> None:
+    journal = Journal(told)
+    first = journal.page(0, 1)[0]
+    stored = journal.latest(first.originator_id)[0]
+    nothing, new = UUID(int=21), replace(first, originator_id=UUID(int=22), originator_version=1)
+
+    for seen in ({first.originator_id: stored - 1}, {first.originator_id: stored, nothing: 1}, {nothing: 1}):
+        with pytest.raises(Conflict, match="version"):
+            journal.append([new], Beside(seen=seen))
+
+    assert journal.append([], Beside(seen={first.originator_id: stored, nothing: 0})) == []
+    assert journal.latest(new.originator_id) == (0, 0)
+    journal.close()
 
 
 def test_appending_changes_nothing_that_is_stored(told: str) -> None:

@@ -14,19 +14,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 import pytest
 
 from api.app import create_app
+from api.commands import path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
 from api.security import Holder, Tokens
+from domain.decide import COMMANDS
 from domain.values import Actor, Role
 from tests.service import Service, tea_actors
-from tests.story import FILE, Chapter, actor, choices, on, tea, until
+from tests.story import FILE, Chapter, actor, addressed, bare, choices, on, tea, until, until_first
 
 OFFICER, CHAIR, PRODUCER = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER
 PROVINCE, PROVINCE_CHAIR, ADVISERS = Role.PROVINCE_OFFICER, Role.PROVINCE_CHAIR, Role.ADVISORY_TEAM
@@ -35,6 +37,10 @@ SUPERVISOR, INSPECTOR, INTEGRATOR = Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGR
 ELSEWHERE, RIVAL = "officer elsewhere", "another producer"
 NATIONAL = Actor(person="officer of the nation", office="the ministry", role=PROVINCE, area="VN")
 NAMELESS = Actor(person="producer without number", office="none", role=PRODUCER, area="04876")
+NOT_A_MEMBER = Actor(person="council-member-9", office="none", role=MEMBER, area="25")
+FOREIGN_CHAIR = Actor(person="chair elsewhere", office="another province", role=PROVINCE_CHAIR, area="68")
+FOREIGN_SECRETARY = Actor(person="secretary elsewhere", office="another province", role=SECRETARY, area="68")
+MINISTRY, MINISTER = Role.MINISTRY_OFFICER, Role.MINISTER
 
 WRONG_ORDER = (409, "wrong-order")
 UNLAWFUL = (409, "against-the-law")
@@ -67,18 +73,30 @@ def sheets(*more: int) -> list[Chapter]:
 
 
 def ex(command: str, **more: Any) -> dict[str, Any]:
-    """The command's example with some fields changed."""
-    return {**EXAMPLES[command], **more}
+    """The command's example, about our own streams, with some fields changed."""
+    example = EXAMPLES[command] if command == "order-rescoring" else bare(EXAMPLES[command])
+    if command == "order-rescoring":
+        example = {"products": [{**example["products"][0], "product": "{product}"}]}
+    return {**addressed(command, example, OURS), **more}
 
 
+OURS = {kind: f"{{{kind}}}" for kind in ("product", "council", "session")}
+"""Ids that are known only once the story is told."""
 ADVISED = until("report-advice", tea())
-CONCLUDED = ("conclude-scoring", SECRETARY, on("2026-10-06", EXAMPLES["conclude-scoring"]))
+COUNCIL_SET_UP = next(chapter for chapter in tea() if chapter[0] == "set-up-council")
+CALLED = until("call-session", tea())
+SCORING = until("open-scoring", tea())
+CLOSED = ("close-scoring", SECRETARY, on("2026-10-05"))
+CONCLUDED = ("conclude-session", SECRETARY, on("2026-10-06", EXAMPLES["conclude-session"]))
+NINETY = [*SCORING, *sheets(40, 40, 40), CLOSED, CONCLUDED]
+SIGNED = {"level": "province", "signer": "Chủ tịch UBND tỉnh"}
 SHORT_LIVED = ex(
     "record-evidence", sha256="5" * 64, number="99/2026", expires_on="2026-07-31", effective_on="2026-06-01"
 )
 LEAVING = ("withdraw-journey", OFFICER, on("2026-02-04", EXAMPLES["withdraw-journey"]))
-ASKING = ("request-supplement-at-commune", OFFICER, on("2026-08-11", EXAMPLES["request-supplement-at-commune"]))
+ASKING = ("request-supplement", OFFICER, on("2026-08-11", EXAMPLES["request-supplement"]))
 CORRECTING = ("correct-fact", CHAIR, on("2026-02-04", EXAMPLES["correct-fact"]))
+PRESENT = EXAMPLES["record-attendance"]["present"]
 
 STAGES: dict[str, list[Chapter]] = {
     "identified": until("identify-product", tea()),
@@ -98,33 +116,61 @@ STAGES: dict[str, list[Chapter]] = {
         ("record-evidence", PRODUCER, SHORT_LIVED),
         ("complete-implementation", OFFICER, on("2026-07-20", EXAMPLES["complete-implementation"])),
     ],
-    "implemented, of no loaded sheet": [
+    "implemented, of another group": [
         (c, r, {**b, "group": "handicraft"} if c == "submit-idea" else b)
         for c, r, b in until("complete-implementation", tea())
     ],
     "filed": until("file-dossier", tea()),
-    "registered": until("register-dossier-at-commune", tea()),
-    "supplement awaited": [*until("register-dossier-at-commune", tea()), ASKING],
+    "registered": until_first("register-dossier", tea()),
+    "supplement awaited": [*until_first("register-dossier", tea()), ASKING],
     "reported": until("issue-commune-report", tea()),
-    "proposed": until("propose-to-province", tea()),
-    "at the province": until("register-dossier-at-province", tea()),
+    "proposed": until("forward-dossier", tea()),
+    "at the province": until("register-dossier", tea()),
     "in the batch": until("accept-for-batch", tea()),
+    "in the batch, a council": [*until("accept-for-batch", tea()), COUNCIL_SET_UP],
     "advised": ADVISED,
-    "two sheets": [*ADVISED, *sheets(0, 0)],
-    "three sheets": [*ADVISED, *sheets(0, 0, 0)],
-    "far apart": [*ADVISED, *sheets(0, 0, 11)],
-    "two stars": until("conclude-scoring", tea(level=2)),
-    "three stars": until("conclude-scoring", tea()),
-    "ninety points": [*ADVISED, *sheets(40, 40, 40), CONCLUDED],
+    "a council": until("set-up-council", tea()),
+    "council dissolved": [
+        *until("set-up-council", tea()),
+        ("dissolve-council", PROVINCE_CHAIR, on("2026-09-30", EXAMPLES["dissolve-council"])),
+    ],
+    "called": CALLED,
+    "cancelled": [*CALLED, ("cancel-session", SECRETARY, on("2026-10-02", EXAMPLES["cancel-session"]))],
+    "attended": until("record-attendance", tea()),
+    "two came": [
+        *CALLED,
+        (
+            "record-attendance",
+            SECRETARY,
+            on("2026-10-05", present=[p for p in PRESENT if p != "council-member-1"], absent=[{"member": PRESENT[0]}]),
+        ),
+    ],
+    "scoring": SCORING,
+    "two sheets": [*SCORING, *sheets(0, 0)],
+    "three sheets": [*SCORING, *sheets(0, 0, 0)],
+    "opened": [*SCORING, *sheets(0, 0, 0), CLOSED],
+    "far apart": [*SCORING, *sheets(0, 0, 11), CLOSED],
+    "two stars": until("conclude-session", tea(level=2)),
+    "three stars": until("conclude-session", tea()),
+    "ninety points": NINETY,
+    "approved": [*NINETY, ("approve-results", PROVINCE_CHAIR, on("2026-10-20", SIGNED))],
     "recognised": until("recognise", tea()),
     "notified": until("notify-result", tea()),
+    "complaint filed": [
+        *until("notify-result", tea()),
+        ("file-complaint", PRODUCER, on("2026-11-01", EXAMPLES["file-complaint"])),
+    ],
+    "revoked": [
+        *until("notify-result", tea()),
+        ("revoke", PROVINCE_CHAIR, on("2026-11-20", bare(EXAMPLES["revoke"]))),
+    ],
     "promoted": tea(),
 }
 
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad input. ``path`` and headers may name {product}; ``at``: where that product stands."""
+    """One bad input. ``path`` and body may name {product}, {council} and {session}; ``at``: where they stand."""
 
     what: str
     problem: tuple[int, str]
@@ -142,9 +188,9 @@ class Bad:
 def give(
     what: str, problem: tuple[int, str], at: str, command: str, who: Any, body: Any = None, field: str | None = None
 ) -> Bad:
-    """A command to the product that stands ``at``; the body is the example unless given."""
-    path = "/v1/products/{product}/commands/" + command
-    return Bad(what, problem, field, at, path=path, who=who, body=EXAMPLES[command] if body is None else body)
+    """A command where the story stands ``at``; the body is the example unless given."""
+    path = path_of(COMMANDS[command]).replace("_id}", "}")
+    return Bad(what, problem, field, at, path=path, who=who, body=ex(command) if body is None else body)
 
 
 def opening(what: str, problem: tuple[int, str], field: str | None = None, who: Any = OFFICER, **changed: Any) -> Bad:
@@ -190,7 +236,16 @@ def sheet(*changed: dict[str, Any], without: str | None = None) -> dict[str, Any
     """A score sheet with choices changed, added or left out."""
     new = {c["code"]: c for c in changed}
     kept = [new.pop(c["code"], c) for c in SHEET if c["code"] != without]
-    return {"choices": [*kept, *new.values()]}
+    return {"product": "{product}", "choices": [*kept, *new.values()]}
+
+
+def members(*more: dict[str, Any], without: int = 0) -> list[dict[str, Any]]:
+    """A council's members, some added at the end or left out at the front."""
+    return [*EXAMPLES["set-up-council"]["members"][without:], *more]
+
+
+PAST = {"source": {"kind": "paper", "scan_sha256": "a" * 64}, "decision_number": "77/QĐ-UBND"}
+GCN_5 = [{"product": "{product}", "number": "GCN-5"}]
 
 
 def producer(**changed: Any) -> dict[str, Any]:
@@ -231,27 +286,59 @@ IN_WRONG_ORDER = [
         PRODUCER,
         ex("file-dossier", kind="upgrade"),
     ),
-    give("the commune's register twice", WRONG_ORDER, "registered", "register-dossier-at-commune", OFFICER),
+    give("the commune's register twice", WRONG_ORDER, "registered", "register-dossier", OFFICER),
+    give("the commune's register after the report", WRONG_ORDER, "reported", "register-dossier", OFFICER),
+    give("the province's register twice", WRONG_ORDER, "at the province", "register-dossier", PROVINCE),
     give("a report without the register", WRONG_ORDER, "filed", "issue-commune-report", OFFICER),
     give("a report while a supplement is awaited", WRONG_ORDER, "supplement awaited", "issue-commune-report", OFFICER),
     give("a second supplement beside the first", WRONG_ORDER, "supplement awaited", ASKING[0], OFFICER),
     give("a supplement nobody asked for", WRONG_ORDER, "registered", "give-supplement", PRODUCER),
-    give("a proposal without the register", WRONG_ORDER, "filed", "propose-to-province", CHAIR),
-    give("a proposal before the report", WRONG_ORDER, "registered", "propose-to-province", CHAIR),
-    give(
-        "the province's register before the proposal", WRONG_ORDER, "reported", "register-dossier-at-province", PROVINCE
-    ),
+    give("a proposal without the register", WRONG_ORDER, "filed", "forward-dossier", CHAIR),
+    give("a proposal before the report", WRONG_ORDER, "registered", "forward-dossier", CHAIR),
     give("the batch without the province's register", WRONG_ORDER, "proposed", "accept-for-batch", PROVINCE),
-    give("rejecting a dossier that lies at the commune", WRONG_ORDER, "registered", "reject-dossier", PROVINCE),
     give("advice before the batch", WRONG_ORDER, "at the province", "report-advice", ADVISERS),
-    give("a score sheet before the advice", WRONG_ORDER, "in the batch", "submit-score-sheet", MEMBER, sheet()),
+    give("a session for what has no advice", WRONG_ORDER, "in the batch, a council", "call-session", SECRETARY),
+    give("a second session for a product on an agenda", WRONG_ORDER, "called", "call-session", SECRETARY),
+    give("a session of a dissolved council", WRONG_ORDER, "council dissolved", "call-session", SECRETARY),
+    give("dissolving a council twice", WRONG_ORDER, "council dissolved", "dissolve-council", PROVINCE_CHAIR),
+    give(
+        "new members of a dissolved council", WRONG_ORDER, "council dissolved", "change-council-members", PROVINCE_CHAIR
+    ),
+    give("scoring without attendance", WRONG_ORDER, "called", "open-scoring", SECRETARY),
+    give("attendance once scoring is open", WRONG_ORDER, "scoring", "record-attendance", SECRETARY),
+    give("a score sheet before scoring is open", WRONG_ORDER, "attended", "submit-score-sheet", MEMBER, sheet()),
     give("a second score sheet by the same member", WRONG_ORDER, "two sheets", "submit-score-sheet", MEMBER, sheet()),
-    give("scoring again when totals agree", WRONG_ORDER, "three sheets", "order-rescoring", SECRETARY),
-    give("recognition before the conclusion", WRONG_ORDER, "advised", "recognise", PROVINCE_CHAIR),
-    give("concluding twice", WRONG_ORDER, "three stars", "conclude-scoring", SECRETARY),
+    give("a score sheet after scoring was closed", WRONG_ORDER, "opened", "submit-score-sheet", MEMBER, sheet()),
+    give("a conflict declared after the sheet", WRONG_ORDER, "two sheets", "declare-conflict", MEMBER),
+    give("closing a scoring that is not open", WRONG_ORDER, "attended", "close-scoring", SECRETARY),
+    give("concluding before sheets are opened", WRONG_ORDER, "three sheets", "conclude-session", SECRETARY),
+    give("scoring again when totals agree", WRONG_ORDER, "opened", "order-rescoring", SECRETARY),
+    give("scoring again before sheets are opened", WRONG_ORDER, "three sheets", "order-rescoring", SECRETARY),
+    give("cancelling a concluded session", WRONG_ORDER, "three stars", "cancel-session", SECRETARY),
+    give("cancelling a session twice", WRONG_ORDER, "cancelled", "cancel-session", SECRETARY),
+    give("recognition before the conclusion", WRONG_ORDER, "opened", "recognise", PROVINCE_CHAIR),
+    give("recognition twice", WRONG_ORDER, "recognised", "recognise", PROVINCE_CHAIR),
+    give("recognition of what was approved for the centre", WRONG_ORDER, "approved", "recognise", PROVINCE_CHAIR),
+    give("approval twice", WRONG_ORDER, "approved", "approve-results", PROVINCE_CHAIR),
+    give("concluding twice", WRONG_ORDER, "three stars", "conclude-session", SECRETARY),
+    give("evaluating again what was not sent back", WRONG_ORDER, "three stars", "reopen-evaluation", PROVINCE_CHAIR),
+    give("ordering again what is not decided", WRONG_ORDER, "three stars", "order-reevaluation", MINISTRY),
+    give("a complaint about a result not decided", WRONG_ORDER, "three stars", "file-complaint", PRODUCER),
+    give("a second complaint beside the first", WRONG_ORDER, "complaint filed", "file-complaint", PRODUCER),
+    give("settling a complaint nobody filed", WRONG_ORDER, "notified", "settle-complaint", PROVINCE_CHAIR),
+    give("publishing what is not decided", WRONG_ORDER, "three stars", "publish-result", PROVINCE),
+    give("revoking what was never certified", WRONG_ORDER, "three stars", "revoke", PROVINCE_CHAIR),
+    give("revoking twice", WRONG_ORDER, "revoked", "revoke", PROVINCE_CHAIR),
+    give(
+        "an upgrade of a revoked star",
+        WRONG_ORDER,
+        "revoked",
+        "file-dossier",
+        PRODUCER,
+        ex("file-dossier", kind="upgrade", effective_on="2026-11-21"),
+    ),
     give("notice of a result not decided", WRONG_ORDER, "three stars", "notify-result", PROVINCE),
     give("notice of a result twice", WRONG_ORDER, "notified", "notify-result", PROVINCE),
-    give("notice without a dossier", WRONG_ORDER, "guided", "notify-result", PROVINCE),
     give("withdrawing a dossier that is decided", WRONG_ORDER, "recognised", "withdraw-dossier", PRODUCER),
     give("leaving while the idea is under review", WRONG_ORDER, "idea submitted", "withdraw-journey", PRODUCER),
     give("leaving twice", WRONG_ORDER, "left", "withdraw-journey", OFFICER),
@@ -290,13 +377,23 @@ ON_A_WRONG_DAY = [
     opening("an act older than the programme", CONTENT, "effective_on", effective_on="2017-12-31"),
     opening("a cycle too far ahead", CONTENT, "cycle", cycle=2100),
     *(
-        give(what, WRONG_ORDER, at, command, who, on(day, EXAMPLES[command]), "effective_on")
+        give(what, WRONG_ORDER, at, command, who, on(day, ex(command)), "effective_on")
         for what, at, command, who, day in [
             ("guidance dated before the product was found", "identified", "record-guidance", OFFICER, "2026-01-14"),
             ("a plan dated before the idea's acceptance", "idea accepted", "submit-plan", PRODUCER, "2026-03-19"),
             ("a report dated before the dossier", "registered", "issue-commune-report", OFFICER, "2026-08-09"),
             ("a recognition dated before the conclusion", "three stars", "recognise", PROVINCE_CHAIR, "2026-10-05"),
+            (
+                "an approval dated before the conclusion",
+                "ninety points",
+                "approve-results",
+                PROVINCE_CHAIR,
+                "2026-10-05",
+            ),
             ("a notice dated before the decision", "recognised", "notify-result", PROVINCE, "2026-10-19"),
+            ("a complaint dated before the decision", "recognised", "file-complaint", PRODUCER, "2026-10-19"),
+            ("attendance before the day of the session", "called", "record-attendance", SECRETARY, "2026-10-04"),
+            ("a council changed before it was set up", "a council", "dissolve-council", PROVINCE_CHAIR, "2026-05-31"),
             ("leaving dated before the product was found", "identified", "withdraw-journey", OFFICER, "2026-01-14"),
         ]
     ),
@@ -340,10 +437,37 @@ ON_A_WRONG_DAY = [
         "a supplement due before it is asked for",
         CONTENT,
         "registered",
-        "request-supplement-at-commune",
+        "request-supplement",
         OFFICER,
-        on("2026-08-11", EXAMPLES["request-supplement-at-commune"], due="2026-08-10"),
+        on("2026-08-11", EXAMPLES["request-supplement"], due="2026-08-10"),
         "due",
+    ),
+    give(
+        "a revocation before the conclusion it rests on",
+        CONTENT,
+        "recognised",
+        "revoke",
+        PROVINCE_CHAIR,
+        ex("revoke", effective_on="2026-11-09"),
+        "concluded_on",
+    ),
+    give(
+        "a council's period that ends before it begins",
+        CONTENT,
+        "guided",
+        "set-up-council",
+        PROVINCE_CHAIR,
+        ex("set-up-council", period_to="2026-05-31"),
+        "period_to",
+    ),
+    give(
+        "a session in a hundred years",
+        CONTENT,
+        "a council",
+        "call-session",
+        SECRETARY,
+        ex("call-session", effective_on="2126-01-01"),
+        "effective_on",
     ),
     give(
         "a milestone due in a hundred years",
@@ -513,7 +637,7 @@ WRONG_IN_ITSELF = [
     give(
         "a sheet of another product group",
         CONTENT,
-        "implemented, of no loaded sheet",
+        "implemented, of another group",
         "file-dossier",
         PRODUCER,
         field="sheet",
@@ -545,23 +669,138 @@ WRONG_IN_ITSELF = [
         ex("report-advice", findings=[{"code": "99", "option": 1}]),
     ),
     *(
-        give(what, CONTENT, "advised", "submit-score-sheet", MEMBER, body, "choices")
+        give(what, CONTENT, "scoring", "submit-score-sheet", MEMBER, body, "choices")
         for what, body in [
             ("a score sheet with a criterion that does not exist", sheet({"code": "99", "option": 0})),
-            ("a score sheet that answers one criterion twice", {"choices": [*SHEET, SHEET[0]]}),
+            ("a score sheet that answers one criterion twice", {**sheet(), "choices": [*SHEET, SHEET[0]]}),
             ("a score sheet that leaves a criterion out", sheet(without="11")),
-            ("a score sheet without any choice", {"choices": []}),
+            ("a score sheet without any choice", {**sheet(), "choices": []}),
             ("a score sheet with an option out of range", sheet({"code": "1.1", "option": 3})),
             ("a score sheet without an option where zero points is one", sheet({"code": "1.2", "option": None})),
         ]
     ),
     give(
-        "a council that agrees on a criterion that does not exist",
+        "a score sheet for what is not on the agenda",
         CONTENT,
-        "three sheets",
-        "conclude-scoring",
+        "scoring",
+        "submit-score-sheet",
+        MEMBER,
+        {**sheet(), "product": str(UUID(int=7))},
+        "product",
+    ),
+    *(
+        give(what, CONTENT, "opened", "conclude-session", SECRETARY, ex("conclude-session", agreed=agreed), "agreed")
+        for what, agreed in [
+            (
+                "a council that agrees on a criterion that does not exist",
+                [{"product": "{product}", "choices": [{"code": "99", "option": 0}]}],
+            ),
+            ("a council that agrees on another product", [{"product": str(UUID(int=7)), "choices": []}]),
+            ("a council that agrees on one product twice", [{"product": "{product}", "choices": []}] * 2),
+        ]
+    ),
+    *(
+        give(what, CONTENT, "guided", "set-up-council", who, ex("set-up-council", **changed), at_fault)
+        for what, who, changed, at_fault in [
+            (
+                "a council with two chairs",
+                PROVINCE_CHAIR,
+                {"members": members(members()[0] | {"person": "x"})},
+                "members",
+            ),
+            ("a council without a chair", PROVINCE_CHAIR, {"members": members(without=1)}, "members"),
+            ("a council with one member twice", PROVINCE_CHAIR, {"members": members(members()[2])}, "members"),
+            ("a council of a level that does not exist", PROVINCE_CHAIR, {"level": "district"}, "level"),
+            ("a council under rules nobody knows", PROVINCE_CHAIR, {"regime": "QD99-2030"}, "regime"),
+            ("a council of no area", MINISTER, {"level": "centre", "area": "99"}, "area"),
+            (
+                "own rules without the paper they stand in",
+                PROVINCE_CHAIR,
+                {"rules": {"quorum_percent": 80}},
+                "rules_basis",
+            ),
+        ]
+    ),
+    give(
+        "a session about one product twice",
+        CONTENT,
+        "a council",
+        "call-session",
         SECRETARY,
-        ex("conclude-scoring", agreed=[{"code": "99", "option": 0}]),
+        ex("call-session", products=["{product}", "{product}"]),
+        "products",
+    ),
+    *(
+        give(what, CONTENT, "called", "record-attendance", SECRETARY, on("2026-10-05", changed), "present")
+        for what, changed in [
+            ("attendance that leaves a member out", {"present": PRESENT[1:]}),
+            ("attendance of somebody who is no member", {"present": [*PRESENT, "a passer-by"]}),
+            ("attendance of one member twice", {"present": [*PRESENT, PRESENT[0]]}),
+            ("attendance of a member present and absent", {"present": PRESENT, "absent": [{"member": PRESENT[0]}]}),
+        ]
+    ),
+    give(
+        "the conflict of somebody who is no member",
+        CONTENT,
+        "called",
+        "declare-conflict",
+        SECRETARY,
+        ex("declare-conflict", member="a passer-by"),
+        "member",
+    ),
+    give(
+        "a conflict with what is not on the agenda",
+        CONTENT,
+        "called",
+        "declare-conflict",
+        MEMBER,
+        ex("declare-conflict", product=str(UUID(int=7))),
+        "product",
+    ),
+    *(
+        give(what, CONTENT, at, command, PROVINCE_CHAIR, ex(command, **changed), at_fault)
+        for what, at, command, changed, at_fault in [
+            (
+                "a typed number of a new decision",
+                "three stars",
+                "recognise",
+                {"decision_number": "5"},
+                "decision_number",
+            ),
+            ("a typed number of a new approval", "ninety points", "approve-results", {"decision_number": "5"}, None),
+            ("a typed number of a new revocation", "recognised", "revoke", {"decision_number": "5"}, "decision_number"),
+            (
+                "a decision known from paper without its number",
+                "three stars",
+                "recognise",
+                {"source": PAST["source"], "certificates": GCN_5},
+                "decision_number",
+            ),
+            ("a paper's decision without the certificate's number", "three stars", "recognise", PAST, "certificates"),
+            (
+                "a typed number of a new certificate",
+                "three stars",
+                "recognise",
+                {"certificates": GCN_5},
+                "certificates",
+            ),
+            ("one product recognised twice", "three stars", "recognise", {"products": ["{product}"] * 2}, "products"),
+            (
+                "one result approved twice",
+                "ninety points",
+                "approve-results",
+                {"products": ["{product}"] * 2},
+                "products",
+            ),
+            ("a ground of revocation the law does not name", "recognised", "revoke", {"ground": "z"}, "ground"),
+            (
+                "a rejected complaint with a new evaluation",
+                "complaint filed",
+                "settle-complaint",
+                {"evaluate_again": True},
+                "evaluate_again",
+            ),
+        ]
     ),
     *(
         give(what, CONTENT, at, "correct-fact", CHAIR, ex("correct-fact", **changed), at_fault)
@@ -620,7 +859,7 @@ AGAINST_THE_LAW = [
         "implemented",
         "file-dossier",
         PRODUCER,
-        ex("file-dossier", effective_on="2026-05-21"),
+        ex("file-dossier", effective_on="2018-06-01"),
         "effective_on",
     ),
     give(
@@ -632,12 +871,50 @@ AGAINST_THE_LAW = [
         {"samples_received": 4},
         "samples_received",
     ),
-    give("a conclusion on two sheets", COUNCIL, "two sheets", "conclude-scoring", SECRETARY),
-    give("a conclusion on totals too far apart", COUNCIL, "far apart", "conclude-scoring", SECRETARY),
-    give("recognition of two stars", UNLAWFUL, "two stars", "recognise", PROVINCE_CHAIR),
+    give("closing the scoring while a sheet is owed", COUNCIL, "two sheets", "close-scoring", SECRETARY),
+    give("a conclusion on totals too far apart", COUNCIL, "far apart", "conclude-session", SECRETARY),
+    give("scoring without quorum", COUNCIL, "two came", "open-scoring", SECRETARY),
+    give("a score sheet of somebody who is no member", COUNCIL, "scoring", "submit-score-sheet", NOT_A_MEMBER, sheet()),
+    give(
+        "a council of two who score",
+        COUNCIL,
+        "guided",
+        "set-up-council",
+        PROVINCE_CHAIR,
+        ex("set-up-council", members=[m for m in members() if m["capacity"] != "member"]),
+        "members",
+    ),
+    give(
+        "a session on the day it is called",
+        COUNCIL,
+        "a council",
+        "call-session",
+        SECRETARY,
+        ex("call-session", held_on="2026-10-01"),
+        "held_on",
+    ),
+    give(
+        "written opinions on a first dossier",
+        UNLAWFUL,
+        "a council",
+        "call-session",
+        SECRETARY,
+        ex("call-session", form="written"),
+        "form",
+    ),
+    give("recognition of two stars", UNLAWFUL, "two stars", "recognise", PROVINCE_CHAIR, field="products"),
     give("recognition by the province of ninety points", UNLAWFUL, "ninety points", "recognise", PROVINCE_CHAIR),
     give("declining three stars", UNLAWFUL, "three stars", "decline-recognition", PROVINCE),
-    give("approving fifty-nine points for the ministry", UNLAWFUL, "three stars", "approve-result", PROVINCE_CHAIR),
+    give("approving fifty-nine points for the centre", UNLAWFUL, "three stars", "approve-results", PROVINCE_CHAIR),
+    give(
+        "revoking three stars at the centre",
+        UNLAWFUL,
+        "recognised",
+        "revoke",
+        MINISTER,
+        ex("revoke", level="centre"),
+        "level",
+    ),
     give("promotion without a certificate", UNLAWFUL, "implemented", "list-on-ecommerce", PRODUCER),
     give(
         "revenue of a month before the certificate",
@@ -690,23 +967,64 @@ WITHOUT_AUTHORITY = [
             ("plan submitted", "accept-plan", PRODUCER),
             ("implementing", "make-commitment", OFFICER),
             ("implementing", "grant-support", PRODUCER),
-            ("filed", "register-dossier-at-commune", PROVINCE),
-            ("reported", "propose-to-province", PRODUCER),
-            ("proposed", "register-dossier-at-province", OFFICER),
+            ("filed", "register-dossier", PROVINCE),
+            ("reported", "forward-dossier", PRODUCER),
+            ("proposed", "register-dossier", OFFICER),
             ("at the province", "reject-dossier", CHAIR),
             ("in the batch", "report-advice", MEMBER),
-            ("advised", "submit-score-sheet", SECRETARY),
-            ("advised", "submit-score-sheet", ADVISERS),
-            ("three sheets", "conclude-scoring", MEMBER),
+            ("advised", "set-up-council", SECRETARY),
+            ("a council", "call-session", MEMBER),
+            ("a council", "dissolve-council", PROVINCE),
+            ("called", "record-attendance", MEMBER),
+            ("called", "declare-conflict", PRODUCER),
+            ("attended", "open-scoring", PROVINCE_CHAIR),
+            ("scoring", "submit-score-sheet", SECRETARY),
+            ("scoring", "submit-score-sheet", ADVISERS),
+            ("three sheets", "close-scoring", MEMBER),
+            ("opened", "conclude-session", MEMBER),
+            ("far apart", "order-rescoring", MEMBER),
+            ("called", "cancel-session", PROVINCE_CHAIR),
             ("three stars", "recognise", PROVINCE),
             ("three stars", "recognise", CHAIR),
-            ("ninety points", "approve-result", SECRETARY),
+            ("three stars", "recognise", MINISTER),
+            ("three stars", "send-back-result", PROVINCE),
+            ("ninety points", "approve-results", SECRETARY),
+            ("recognised", "revoke", PROVINCE),
+            ("recognised", "publish-result", PRODUCER),
+            ("recognised", "order-reevaluation", PROVINCE_CHAIR),
+            ("complaint filed", "settle-complaint", PROVINCE),
             ("recognised", "report-revenue", INTEGRATOR),
             ("guided", "correct-fact", OFFICER),
             ("guided", "correct-fact", INSPECTOR),
             ("guided", "withdraw-journey", INTEGRATOR),
         ]
     ),
+    give("rejecting a dossier that lies at the commune", ROLE, "registered", "reject-dossier", PROVINCE),
+    give("notice without a dossier", ROLE, "guided", "notify-result", PROVINCE),
+    *(
+        give(what, ROLE, "three stars", "recognise", PROVINCE_CHAIR, ex("recognise", level=level))
+        for what, level in [
+            ("the province decides for the centre", "centre"),
+            ("the province decides for a level that does not exist", "moon"),
+            ("the province decides for the commune", "commune"),
+        ]
+    ),
+    give(
+        "a member declares for another",
+        ROLE,
+        "called",
+        "declare-conflict",
+        MEMBER,
+        ex("declare-conflict", member="council-member-2"),
+        "member",
+    ),
+    give("the chair of another province recognises", AREA, "three stars", "recognise", FOREIGN_CHAIR),
+    give("the chair of another province revokes", AREA, "recognised", "revoke", FOREIGN_CHAIR),
+    give("the chair of another province sets a council up", AREA, "guided", "set-up-council", FOREIGN_CHAIR),
+    give("the secretary of another province calls a session", AREA, "a council", "call-session", FOREIGN_SECRETARY),
+    give("the secretary of another province takes attendance", AREA, "called", "record-attendance", FOREIGN_SECRETARY),
+    read("a producer reads the councils", ROLE, "/v1/councils", who=PRODUCER),
+    read("an integrator reads the sessions", ROLE, "/v1/sessions", who=INTEGRATOR),
     opening("a producer opens a journey", ROLE, who=PRODUCER),
     opening("an inspector opens a journey", ROLE, who=INSPECTOR),
     opening("an officer opens a journey in another commune", AREA, who=OFFICER, commune="04831"),
@@ -750,6 +1068,9 @@ BY_NOBODY = [
     read("reading the worklist without a token", STRANGER, "/v1/worklist", who=None),
     read("reading the feed without a token", STRANGER, "/v1/events", who=None),
     read("reading the certificates without a token", STRANGER, "/v1/certificates", who=None),
+    read("reading a session without a token", STRANGER, f"/v1/sessions/{UUID(int=7)}", who=None),
+    Bad("a decision without a token", STRANGER, path="/v1/decisions/recognise", who=None, body=EXAMPLES["recognise"]),
+    Bad("a council without a token", STRANGER, path="/v1/councils", who=None, body=EXAMPLES["set-up-council"]),
     Bad(
         "waiting for a far position without a token",
         STRANGER,
@@ -764,6 +1085,36 @@ WITH_WRONG_HEADERS = [
     head("an If-Match of an older version", STALE, "If-Match", '"1"'),
     head("an If-Match of a version to come", STALE, "If-Match", '"3"'),
     head("an If-Match of version zero", STALE, "If-Match", '"0"'),
+    Bad(
+        "an If-Match of an older version of a session",
+        STALE,
+        "If-Match",
+        "attended",
+        path="/v1/sessions/{session}/commands/open-scoring",
+        who=SECRETARY,
+        body={},
+        headers={"If-Match": '"1"'},
+    ),
+    Bad(
+        "an If-Match of an older version of a book",
+        STALE,
+        "If-Match",
+        "three stars",
+        path="/v1/decisions/recognise",
+        who=PROVINCE_CHAIR,
+        body=ex("recognise"),
+        headers={"If-Match": '"0"'},
+    ),
+    Bad(
+        "a session called on a version that is not there",
+        STALE,
+        "If-Match",
+        "a council",
+        path="/v1/sessions",
+        who=SECRETARY,
+        body=ex("call-session"),
+        headers={"If-Match": '"1"'},
+    ),
     Bad(
         "an If-Match on what does not exist yet",
         STALE,
@@ -871,6 +1222,103 @@ AT_A_WRONG_ADDRESS = [
             ("a product id in Vietnamese", "chè"),
         ]
     ),
+    *(
+        Bad(what, NO_COMMAND, None, "called", path=path, who=who, body={})
+        for what, path, who in [
+            ("a decision given to a product", "/v1/products/{product}/commands/recognise", PROVINCE_CHAIR),
+            ("a session's command given to a product", "/v1/products/{product}/commands/open-scoring", SECRETARY),
+            ("a product's command given to a session", "/v1/sessions/{session}/commands/record-guidance", OFFICER),
+            ("a council's command given to a session", "/v1/sessions/{session}/commands/dissolve-council", SECRETARY),
+            ("the opening given to an open council", "/v1/councils/{council}/commands/set-up-council", PROVINCE_CHAIR),
+            ("the opening given to an open session", "/v1/sessions/{session}/commands/call-session", SECRETARY),
+            ("a decision that does not exist", "/v1/decisions/award", PROVINCE_CHAIR),
+            ("a product's command as a decision", "/v1/decisions/record-guidance", OFFICER),
+            ("a command given to a book", f"/v1/books/{UUID(int=7)}/commands/recognise", PROVINCE_CHAIR),
+            ("a command given to what is no kind of thing", f"/v1/moons/{UUID(int=7)}/commands/recognise", OFFICER),
+        ]
+    ),
+    *(
+        Bad(what, NOT_FOUND, None, "called", path=path, who=who, body=body)
+        for what, path, who, body in [
+            ("a session that does not exist", f"/v1/sessions/{uuid4()}/commands/open-scoring", SECRETARY, {}),
+            ("a session id that is a word", "/v1/sessions/today/commands/open-scoring", SECRETARY, {}),
+            ("a product's id as a session's", "/v1/sessions/{product}/commands/open-scoring", SECRETARY, {}),
+            ("a council's id as a session's", "/v1/sessions/{council}/commands/open-scoring", SECRETARY, {}),
+            (
+                "a session's id as a council's",
+                "/v1/councils/{session}/commands/dissolve-council",
+                PROVINCE_CHAIR,
+                EXAMPLES["dissolve-council"],
+            ),
+            (
+                "a council's id as a product's",
+                "/v1/products/{council}/commands/record-guidance",
+                OFFICER,
+                EXAMPLES["record-guidance"],
+            ),
+        ]
+    ),
+    *(
+        give(what, NOT_FOUND, at, command, who, ex(command, **changed), at_fault)
+        for what, at, command, who, changed, at_fault in [
+            (
+                "a session of no council",
+                "a council",
+                "call-session",
+                SECRETARY,
+                {"council": str(UUID(int=7))},
+                "council",
+            ),
+            (
+                "a session of a product as council",
+                "a council",
+                "call-session",
+                SECRETARY,
+                {"council": "{product}"},
+                "council",
+            ),
+            (
+                "a session about no product",
+                "a council",
+                "call-session",
+                SECRETARY,
+                {"products": [str(UUID(int=7))]},
+                "products",
+            ),
+            (
+                "a session about a council",
+                "a council",
+                "call-session",
+                SECRETARY,
+                {"products": ["{product}", "{council}"]},
+                "products",
+            ),
+            (
+                "recognition of one product and one that is not there",
+                "three stars",
+                "recognise",
+                PROVINCE_CHAIR,
+                {"products": ["{product}", str(UUID(int=7))]},
+                "products",
+            ),
+            (
+                "recognition of a session",
+                "three stars",
+                "recognise",
+                PROVINCE_CHAIR,
+                {"products": ["{session}"]},
+                "products",
+            ),
+            ("revocation of a council", "recognised", "revoke", PROVINCE_CHAIR, {"product": "{council}"}, "products"),
+        ]
+    ),
+    read("reading a session that does not exist", NOT_FOUND, f"/v1/sessions/{UUID(int=7)}"),
+    read("reading the trail of a session that does not exist", NOT_FOUND, f"/v1/sessions/{UUID(int=7)}/trail"),
+    read("reading a council that does not exist", NOT_FOUND, f"/v1/councils/{UUID(int=7)}"),
+    read("reading a session id that is not one", FIELDS, "/v1/sessions/tea", "session_id"),
+    read("reading the decisions on a product that does not exist", NOT_FOUND, f"/v1/products/{uuid4()}/decisions"),
+    read("reading the first decision on an undecided product", NOT_FOUND, "/v1/products/{product}/decisions/1"),
+    read("reading the zeroth decision", FIELDS, "/v1/products/{product}/decisions/0", "number"),
     read("reading a product that does not exist", NOT_FOUND, f"/v1/products/{uuid4()}"),
     read("reading the trail of a product that does not exist", NOT_FOUND, f"/v1/products/{uuid4()}/trail"),
     read("reading a product of another commune", NOT_FOUND, "/v1/products/{product}", who=ELSEWHERE),
@@ -884,6 +1332,8 @@ AT_A_WRONG_ADDRESS = [
     Bad("deleting the products", METHOD, method="DELETE"),
     Bad("putting a product", METHOD, None, "guided", "PUT", "/v1/products/{product}", body={}),
     Bad("patching a product", METHOD, None, "guided", "PATCH", "/v1/products/{product}", body={"stars": 5}),
+    Bad("reading a decision's command", METHOD, None, "guided", "GET", "/v1/decisions/recognise"),
+    Bad("deleting a council", METHOD, None, "a council", "DELETE", "/v1/councils/{council}", PROVINCE_CHAIR),
     Bad("reading a command", METHOD, None, "guided", "GET", "/v1/products/{product}/commands/recognise"),
     Bad("posting to the feed", METHOD, None, "guided", "POST", "/v1/events", body={}),
     Bad("posting to the health", METHOD, None, "guided", "POST", "/health/ready", who=None, body={}),
@@ -1042,7 +1492,7 @@ MISSHAPEN = [
     give(
         "a score sheet with a total",
         FIELDS,
-        "advised",
+        "scoring",
         "submit-score-sheet",
         MEMBER,
         {**sheet(), "total": 100},
@@ -1051,11 +1501,104 @@ MISSHAPEN = [
     give(
         "a score sheet with a negative option",
         FIELDS,
-        "advised",
+        "scoring",
         "submit-score-sheet",
         MEMBER,
-        {"choices": [{"code": "1.1", "option": -1}]},
+        {"product": "{product}", "choices": [{"code": "1.1", "option": -1}]},
         "choices.0.option",
+    ),
+    *(
+        give(what, FIELDS, at, command, who, ex(command, **changed), at_fault)
+        for what, at, command, who, changed, at_fault in [
+            ("a council of nobody", "guided", "set-up-council", PROVINCE_CHAIR, {"members": []}, "members"),
+            (
+                "a council of sixty-one",
+                "guided",
+                "set-up-council",
+                PROVINCE_CHAIR,
+                {"members": [{"person": f"{n}", "office": "x", "capacity": "member"} for n in range(61)]},
+                "members",
+            ),
+            (
+                "a member of a capacity nobody knows",
+                "guided",
+                "set-up-council",
+                PROVINCE_CHAIR,
+                {"members": [{"person": "x", "office": "x", "capacity": "guest"}]},
+                "members.0.capacity",
+            ),
+            (
+                "a council of an area by its name",
+                "guided",
+                "set-up-council",
+                PROVINCE_CHAIR,
+                {"area": "Phú Thọ"},
+                "area",
+            ),
+            ("a level in capitals", "guided", "set-up-council", PROVINCE_CHAIR, {"level": "PROVINCE"}, "level"),
+            *(
+                (
+                    what,
+                    "guided",
+                    "set-up-council",
+                    PROVINCE_CHAIR,
+                    {"rules": {field: value}, "rules_basis": "1"},
+                    f"rules.{field}",
+                )
+                for what, field, value in [
+                    ("a quorum of nobody", "quorum_percent", 0),
+                    ("a quorum of a hundred and one percent", "quorum_percent", 101),
+                    ("a spread as a fraction of a number", "max_spread", 9.5),
+                    ("a spread below zero", "max_spread", "-1"),
+                    ("a spread divided by zero", "max_spread", "1/0"),
+                    ("a spread with a comma", "max_spread", "9,5"),
+                    ("a rule nobody knows", "coffee", True),
+                ]
+            ),
+            ("a session about nothing", "a council", "call-session", SECRETARY, {"products": []}, "products"),
+            ("a session of a form nobody knows", "a council", "call-session", SECRETARY, {"form": "seance"}, "form"),
+            (
+                "a session about what is no id",
+                "a council",
+                "call-session",
+                SECRETARY,
+                {"products": ["tea"]},
+                "products.0",
+            ),
+            ("a conflict on a ground nobody knows", "called", "declare-conflict", MEMBER, {"ground": "envy"}, "ground"),
+            ("minutes that say nothing", "opened", "conclude-session", SECRETARY, {"minutes": " "}, "minutes"),
+            ("scoring again without a word", "far apart", "order-rescoring", SECRETARY, {"products": []}, "products"),
+            ("a decision on nothing", "three stars", "recognise", PROVINCE_CHAIR, {"products": []}, "products"),
+            (
+                "a decision on five hundred and one products",
+                "three stars",
+                "recognise",
+                PROVINCE_CHAIR,
+                {"products": [str(UUID(int=n)) for n in range(501)]},
+                "products",
+            ),
+            ("a decision nobody signs", "three stars", "recognise", PROVINCE_CHAIR, {"signer": None}, "signer"),
+            ("a decision with the stars in it", "three stars", "recognise", PROVINCE_CHAIR, {"stars": 5}, "stars"),
+            ("a decision of a level of digits", "three stars", "recognise", PROVINCE_CHAIR, {"level": "1"}, "level"),
+            (
+                "a decision from paper without its scan",
+                "three stars",
+                "recognise",
+                PROVINCE_CHAIR,
+                {"source": {"kind": "paper"}, "decision_number": "5"},
+                "source",
+            ),
+            ("a revocation of no day", "recognised", "revoke", PROVINCE_CHAIR, {"concluded_on": None}, "concluded_on"),
+            ("a revocation without reasons", "recognised", "revoke", PROVINCE_CHAIR, {"reasons": ""}, "reasons"),
+            (
+                "a complaint upheld by a word",
+                "complaint filed",
+                "settle-complaint",
+                PROVINCE_CHAIR,
+                {"upheld": "yes"},
+                "upheld",
+            ),
+        ]
     ),
 ]
 
@@ -1095,6 +1638,11 @@ ASKED_WRONGLY = [
     read("the feed of a type with a NUL", REQUEST, "/v1/events", "types", types="\x00"),
     read("certificates of two stars", FIELDS, "/v1/certificates", "stars", stars=2),
     read("certificates of no page", FIELDS, "/v1/certificates", "limit", limit=0),
+    read("councils of no page", FIELDS, "/v1/councils", "limit", limit=0),
+    read("sessions beyond belief", FIELDS, "/v1/sessions", "limit", limit=501),
+    read("decisions of a level in capitals", FIELDS, "/v1/decisions", "level", level="PROVINCE"),
+    read("decisions before the programme", FIELDS, "/v1/decisions", "year", year=2017),
+    read("decisions after a negative position", FIELDS, "/v1/decisions", "after", after=-1),
 ]
 
 TABLES = [
@@ -1118,20 +1666,24 @@ class World:
 
     def __init__(self, service: Service, database: psycopg.Connection[Any]) -> None:
         self.service, self._database = service, database
-        self._told: dict[str, str] = {}
+        self._told: dict[str, dict[str, str]] = {}
         self.at("promoted")
         opened = service.give(None, "identify-product", OFFICER, EXAMPLES["identify-product"], key="used")
         self.opened = opened.json()["product_id"]
         guided = service.give(self.opened, "record-guidance", OFFICER, EXAMPLES["record-guidance"], key="used-too")
         assert (opened.status_code, guided.status_code) == (201, 200)
 
-    def at(self, stage: str) -> str:
-        """A product that stands there; one registration a producer, name and cycle, so each has its own name."""
+    def at(self, stage: str) -> dict[str, str]:
+        """Ids of a product that stands there, and of its council and session where it has them.
+
+        One registration a producer, name and cycle, so each product has its own name.
+        """
         if stage not in self._told:
             named = [
                 (c, r, {**b, "product_name": f"Chè {stage}"} if "product_name" in b else b) for c, r, b in STAGES[stage]
             ]
-            self._told[stage] = self.service.tell(named)
+            self.service.tell(named)
+            self._told[stage] = self.service.ids
             self._wait(self.service.position)
         return self._told[stage]
 
@@ -1150,15 +1702,20 @@ class World:
         assert row is not None
         return row
 
-    def send(self, bad: Bad, product: str) -> httpx.Response:
-        path = bad.path.format(product=product, opened=self.opened)
+    def send(self, bad: Bad, ids: dict[str, str]) -> httpx.Response:
+        def named(text: str) -> str:
+            for kind, key in {**ids, "opened": self.opened}.items():
+                text = text.replace(f"{{{kind}}}", key)
+            return text
+
+        path = named(bad.path)
         headers: dict[str, Any] = {"Idempotency-Key": uuid4().hex} if bad.method == "POST" else {}
         if bad.who is not None:
             headers |= self.service.headers(bad.who)
         headers |= bad.headers or {}
         content = bad.content() if callable(bad.content) else bad.content
         if content is None and bad.body is not None:
-            content = json.dumps(bad.body).encode()
+            content = named(json.dumps(bad.body)).encode()
             headers.setdefault("Content-Type", "application/json")
         return self.service.client.request(
             bad.method, path, headers=headers, content=content, params=bad.params or None
@@ -1169,7 +1726,8 @@ class World:
 def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The real service, with an officer of the whole nation and a producer whose token names no producer."""
     folder = tmp_path_factory.mktemp("service")
-    running = Service(folder, database, actors=[*tea_actors(), NATIONAL, NAMELESS]).start()
+    others = [NATIONAL, NAMELESS, NOT_A_MEMBER, FOREIGN_CHAIR, FOREIGN_SECRETARY]
+    running = Service(folder, database, actors=[*tea_actors(), *others]).start()
     yield running
     running.stop()
 
@@ -1211,10 +1769,10 @@ def assert_problem(answer: httpx.Response, problem: tuple[int, str], at_fault: s
 
 @pytest.mark.parametrize("bad", ALL, ids=lambda bad: bad.what)
 def test_bad_input_is_a_problem_and_stores_nothing(world: World, bad: Bad) -> None:
-    product = world.at(bad.at or "promoted")
+    ids = world.at(bad.at or "promoted")
     before = world.stored()
 
-    answer = world.send(bad, product)
+    answer = world.send(bad, ids)
 
     assert_problem(answer, bad.problem, bad.field)
     assert world.stored() == before
@@ -1227,13 +1785,13 @@ def test_no_sentence_stands_twice_and_there_are_many() -> None:
 
 
 def test_every_problem_of_a_caller_is_met() -> None:
-    """What is left needs a service in trouble, not a bad input."""
-    assert set(PROBLEMS) - {bad.problem[1] for bad in ALL} == {"busy", "not-ready", "internal"}
+    """What is left needs a service or a journal in trouble, not a bad input."""
+    assert set(PROBLEMS) - {bad.problem[1] for bad in ALL} == {"busy", "not-ready", "internal", "broken-seal"}
 
 
 @pytest.mark.parametrize("bad", BY_NOBODY[:2], ids=lambda bad: bad.what)
 def test_strangers_are_told_which_scheme_to_use(world: World, bad: Bad) -> None:
-    assert world.send(bad, "").headers["www-authenticate"].startswith("Bearer")
+    assert world.send(bad, {}).headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize(
@@ -1253,13 +1811,13 @@ def test_a_wrong_method_is_told_the_right_ones(world: World, method: str, path: 
 def test_all_wrong_fields_are_named_at_once(world: World) -> None:
     wrong = ex("identify-product", cycle="x", commune="1", origin="y", product_name=" ", colour="green")
 
-    told = world.send(Bad("", FIELDS, body=wrong), "").json()
+    told = world.send(Bad("", FIELDS, body=wrong), {}).json()
 
     assert {line["field"] for line in told["errors"]} == {"cycle", "commune", "origin", "product_name", "colour"}
 
 
 def test_a_thousand_wrong_fields_make_a_short_answer(world: World) -> None:
-    answer = world.send(Bad("", FIELDS, body={f"{'n' * 500}{n}": n for n in range(1_000)}), "")
+    answer = world.send(Bad("", FIELDS, body={f"{'n' * 500}{n}": n for n in range(1_000)}), {})
 
     assert_problem(answer, FIELDS, None)
     assert len(answer.json()["errors"]) == 50
@@ -1295,11 +1853,13 @@ def test_the_service_goes_on_as_if_nothing_had_been(world: World) -> None:
     assert not re.search(r"request-failed|command-failed|batch-failed|fact-parked|projector-failed", log)
 
     given = world.service.give(
-        world.at("guided"), "hand-over-idea-form", actor(OFFICER), EXAMPLES["hand-over-idea-form"]
+        world.at("guided")["product"], "hand-over-idea-form", actor(OFFICER), EXAMPLES["hand-over-idea-form"]
     )
 
     assert given.status_code == 200, given.text
-    seen = world.service.get(f"/v1/products/{world.at('guided')}", **{"X-Min-Position": given.headers["x-position"]})
+    seen = world.service.get(
+        f"/v1/products/{world.at('guided')['product']}", **{"X-Min-Position": given.headers["x-position"]}
+    )
     assert seen.json()["phase"]["code"] == "form-handed-over"
     assert world.service.get("/health/ready").json()["status"] == "ready"
 
@@ -1311,7 +1871,7 @@ def test_a_crash_is_a_problem_too_and_tells_nothing_of_the_inside() -> None:
     """An app that was never started up has no database pool, no journal, nothing."""
 
     async def ask() -> httpx.Response:
-        app = create_app("", Tokens([Holder(token="t", actor=actor(SUPERVISOR))]))
+        app = create_app("", Tokens([Holder(token="t", actor=actor(SUPERVISOR))]), bytes(32))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ocop") as client:
             return await client.get("/v1/events", headers={"Authorization": "Bearer t"})
 

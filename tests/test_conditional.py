@@ -13,11 +13,13 @@ import psycopg
 import pytest
 
 from api.examples import EXAMPLES
+from domain.decide import COMMANDS
 from domain.values import Role
 from tests.service import Service
-from tests.story import Chapter, on, tea, until
+from tests.story import Chapter, addressed, bare, on, tea, until
 
 OFFICER, CHAIR, PRODUCER, PROVINCE = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER, Role.PROVINCE_OFFICER
+PROVINCE_CHAIR, SECRETARY = Role.PROVINCE_CHAIR, Role.COUNCIL_SECRETARY
 GUIDANCE = on("2026-02-03", EXAMPLES["record-guidance"])
 OPENING = EXAMPLES["identify-product"]
 SAID = ("etag", "x-position", "location", "content-type")
@@ -85,7 +87,7 @@ def test_nothing_is_sent_again_to_whom_holds_it(service: Service, certified: str
     assert answer.headers["etag"] == '"32"'
 
 
-@pytest.mark.parametrize("tag", ['"31"', '"33"', '"3"', '"320"', "", '"x"', '""', 'W/"31", "0"'])
+@pytest.mark.parametrize("tag", ['"31"', '"33"', '"3"', '"310"', "", '"x"', '""', 'W/"31", "0"'])
 def test_all_of_it_is_sent_to_whom_holds_something_else(service: Service, certified: str, tag: str) -> None:
     answer = service.get(f"/v1/products/{certified}", **{"If-None-Match": tag})
 
@@ -158,6 +160,21 @@ def test_an_opening_expects_nothing(service: Service) -> None:
     assert service.give(None, "identify-product", OFFICER, OPENING, **{"If-Match": '"1"'}).status_code == 412
 
 
+def test_a_session_and_a_book_have_versions_too(service: Service) -> None:
+    told(service, until("call-session", tea()))
+    session, attendance = service.ids["session"], on("2026-10-05", EXAMPLES["record-attendance"])
+
+    first = service.give(session, "record-attendance", SECRETARY, attendance, **{"If-Match": '"1"'})
+    stale = service.give(session, "record-attendance", SECRETARY, attendance, **{"If-Match": '"1"'})
+    assert (first.status_code, first.headers["etag"], stale.status_code) == (200, '"2"', 412)
+
+    told(service, until("conclude-session", tea()))
+    signed = on("2026-10-20", addressed("recognise", bare(EXAMPLES["recognise"]), service.ids))
+    ahead = service.give(None, "recognise", PROVINCE_CHAIR, signed, **{"If-Match": '"99999"'})
+    assert ahead.status_code == 412
+    assert service.give(None, "recognise", PROVINCE_CHAIR, signed).status_code == 200
+
+
 def test_without_the_header_every_version_will_do(service: Service) -> None:
     product = told(service, until("identify-product", tea()))
 
@@ -205,6 +222,35 @@ def test_a_command_that_changed_nothing_is_answered_the_same_too(service: Servic
 
     assert first.json()["facts"] == []
     assert first.headers["etag"] == '"7"'
+    assert_repeated(first, again)
+    assert stored(database) == before
+
+
+def test_a_decision_sent_again_takes_no_second_number(service: Service, database: str) -> None:
+    told(service, until("conclude-session", tea()))
+    signed = on("2026-10-20", addressed("recognise", bare(EXAMPLES["recognise"]), service.ids))
+    first = service.give(None, "recognise", PROVINCE_CHAIR, signed, "decision-again")
+    assert first.status_code == 200, first.text
+    before = stored(database)
+
+    assert_repeated(first, service.give(None, "recognise", PROVINCE_CHAIR, signed, "decision-again"))
+    again = service.give(None, "recognise", PROVINCE_CHAIR, signed, "another-key")
+
+    assert again.status_code == 409
+    assert stored(database) == before
+
+
+def test_a_sealed_sheet_sent_again_is_the_same_sheet(service: Service, database: str) -> None:
+    """Sealing is never twice the same; a retry is answered, not sealed again."""
+    told(service, until("open-scoring", tea()))
+    sheet = next(body for command, _, body in tea() if command == "submit-score-sheet")
+    sheet = addressed("submit-score-sheet", sheet, service.ids)
+    first = service.give(service.ids["session"], "submit-score-sheet", Role.COUNCIL_MEMBER, sheet, "sheet-again")
+    assert first.status_code == 200, first.text
+    before = stored(database)
+
+    again = service.give(service.ids["session"], "submit-score-sheet", Role.COUNCIL_MEMBER, sheet, "sheet-again")
+
     assert_repeated(first, again)
     assert stored(database) == before
 
@@ -286,6 +332,26 @@ def test_whoever_names_his_position_sees_his_own_writing(service: Service) -> No
         assert waited.json()["version"] == version
 
 
+@pytest.mark.parametrize("path", ["/v1/councils", "/v1/councils/{council}", "/v1/sessions", "/v1/sessions/{session}"])
+def test_readings_of_councils_wait_too(service: Service, path: str) -> None:
+    told(service, until("report-advice", tea()))
+    opening: dict[str, Any] = {}
+    for command, who in (("set-up-council", PROVINCE_CHAIR), ("call-session", SECRETARY)):
+        ids = {**service.ids, **opening}
+        opened = service.give(None, command, who, addressed(command, bare(EXAMPLES[command]), ids))
+        kind = COMMANDS[command].stream
+        opening[kind] = opened.json()[f"{kind}_id"]
+
+    answer = service.get(
+        path.format(**opening) + ("?limit=500" if path.endswith("s") else ""),
+        SECRETARY,
+        **{"X-Min-Position": opened.headers["x-position"]},
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert opening["council" if "councils" in path else "session"] in answer.text
+
+
 @pytest.mark.parametrize("path", ["/v1/products", "/v1/products/{}", "/v1/products/{}/trail", "/v1/worklist"])
 def test_every_reading_for_people_waits(service: Service, path: str) -> None:
     name = f"Chè {secrets.token_hex(4)}"
@@ -331,6 +397,34 @@ def test_the_location_of_an_opening_leads_to_the_product(service: Service) -> No
     assert location == f"/v1/products/{opened.json()['product_id']}"
     assert found.status_code == 200
     assert found.json()["product_id"] == opened.json()["product_id"]
+
+
+def test_the_location_of_a_council_and_of_a_session_leads_there(service: Service) -> None:
+    told(service, until("report-advice", tea()))
+    council = service.give(None, "set-up-council", PROVINCE_CHAIR, EXAMPLES["set-up-council"])
+    called = addressed(
+        "call-session", bare(EXAMPLES["call-session"]), {**service.ids, "council": council.json()["council_id"]}
+    )
+    session = service.give(None, "call-session", SECRETARY, called)
+
+    for opened, kind in ((council, "council"), (session, "session")):
+        assert opened.status_code == 201, opened.text
+        location = opened.headers["location"]
+        assert location == f"/v1/{kind}s/{opened.json()[f'{kind}_id']}"
+        found = service.get(location, **{"X-Min-Position": session.headers["x-position"]})
+        assert found.status_code == 200
+        assert found.headers["etag"] == opened.headers["etag"] == '"1"'
+
+
+def test_a_decision_opens_no_page_of_its_own(service: Service) -> None:
+    told(service, until("recognise", tea()))
+
+    revoked = service.give(
+        None, "revoke", PROVINCE_CHAIR, on("2026-11-20", addressed("revoke", bare(EXAMPLES["revoke"]), service.ids))
+    )
+
+    assert revoked.status_code == 200, revoked.text
+    assert "location" not in revoked.headers
 
 
 def test_only_openings_have_a_location(service: Service) -> None:

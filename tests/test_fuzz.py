@@ -25,14 +25,15 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
 
 from api.app import create_app
+from api.commands import path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
 from api.security import Tokens
+from domain.decide import COMMANDS
 from domain.law.book import law_book
-from domain.product.decide import COMMANDS
 from domain.values import Role
 from tests.service import Service
-from tests.story import Chapter, actor, choices, on, tea, until
+from tests.story import Chapter, actor, addressed, bare, choices, on, tea, until, until_first
 
 SOAK = bool(os.environ.get("OCOP_SOAK"))
 OFFICER, CHAIR, PRODUCER, PROVINCE = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER, Role.PROVINCE_OFFICER
@@ -55,7 +56,7 @@ def examples(few: int, many: int, **more: Any) -> settings:
 
 def aside(command: str, role: Role, day: str, **more: Any) -> Chapter:
     """An act that the tea's story does without."""
-    return (command, role, on(day, EXAMPLES[command], **more))
+    return (command, role, on(day, bare(EXAMPLES[command]), **more))
 
 
 def sheets(more: int, *others: int) -> list[Chapter]:
@@ -64,9 +65,13 @@ def sheets(more: int, *others: int) -> list[Chapter]:
     ]
 
 
-REQUEST = aside("request-supplement-at-commune", OFFICER, "2026-08-11")
-CONCLUSION = aside("conclude-scoring", SECRETARY, "2026-10-06")
-ADVISED = until("report-advice", tea())
+REQUEST = aside("request-supplement", OFFICER, "2026-08-11")
+SCORING = until("open-scoring", tea())
+CLOSED: Chapter = ("close-scoring", SECRETARY, on("2026-10-05"))
+CONCLUSION = aside("conclude-session", SECRETARY, "2026-10-06")
+CERTIFIED = until("notify-result", tea())
+COMPLAINT = aside("file-complaint", PRODUCER, "2026-11-01")
+ENTERED: Chapter = ("enter-from-register", PROVINCE, EXAMPLES["enter-from-register"])
 ASIDE: dict[str, list[Chapter]] = {
     "reject-idea": until("submit-idea", tea()),
     "withdraw-idea": until("submit-idea", tea()),
@@ -75,37 +80,57 @@ ASIDE: dict[str, list[Chapter]] = {
     "report-difficulty": until("accept-plan", tea()),
     "visit-site": until("accept-plan", tea()),
     "abandon-plan": until("accept-plan", tea()),
-    "request-supplement-at-commune": until("register-dossier-at-commune", tea()),
-    "give-supplement": [*until("register-dossier-at-commune", tea()), REQUEST],
-    "request-supplement-at-province": until("propose-to-province", tea()),
-    "reject-dossier": until("propose-to-province", tea()),
-    "order-rescoring": [*ADVISED, *sheets(0, 0, 11)],
-    "decline-recognition": until("conclude-scoring", tea(level=2)),
-    "approve-result": [*ADVISED, *sheets(40, 40, 40), CONCLUSION],
+    "request-supplement": until_first("register-dossier", tea()),
+    "give-supplement": [*until_first("register-dossier", tea()), REQUEST],
+    "reject-dossier": until("forward-dossier", tea()),
     "withdraw-dossier": until("file-dossier", tea()),
+    "change-council-members": until("set-up-council", tea()),
+    "change-council-procedure": until("set-up-council", tea()),
+    "dissolve-council": until("set-up-council", tea()),
+    "declare-conflict": until("call-session", tea()),
+    "cancel-session": until("call-session", tea()),
+    "order-rescoring": [*SCORING, *sheets(0, 0, 11), CLOSED],
+    "decline-recognition": until("conclude-session", tea(level=2)),
+    "approve-results": [*SCORING, *sheets(40, 40, 40), CLOSED, CONCLUSION],
+    "send-back-result": until("conclude-session", tea()),  # never possible here: the tea stays in its province
+    "reopen-evaluation": until("conclude-session", tea()),
+    "revoke": CERTIFIED,
+    "order-reevaluation": CERTIFIED,
+    "publish-result": CERTIFIED,
+    "file-complaint": CERTIFIED,
+    "settle-complaint": [*CERTIFIED, COMPLAINT],
     "delist-from-ecommerce": until("list-on-ecommerce", tea()),
-    "join-point-of-sale": until("recognise", tea()),
-    "join-retail-chain": until("recognise", tea()),
-    "sign-contract": until("recognise", tea()),
+    "join-point-of-sale": CERTIFIED,
+    "join-retail-chain": CERTIFIED,
+    "sign-contract": CERTIFIED,
+    "give-written-notice": CERTIFIED,
+    "record-certificate-notice": CERTIFIED,
+    "record-certificate-expiry": CERTIFIED,
+    "extend-certificate": CERTIFIED,
+    "suspend-certificate": CERTIFIED,
+    "lift-suspension": CERTIFIED,
+    "record-recognition": CERTIFIED,
+    "register-producer": [ENTERED],
     "withdraw-journey": until("record-guidance", tea()),
     "correct-fact": until("record-guidance", tea()),
 }
 
 
 def story_before(command: str) -> list[Chapter]:
-    """The story up to where the command becomes possible."""
+    """The story up to where the command becomes possible; nothing comes before an opening that needs no other."""
     if command in ASIDE:
         return ASIDE[command]
-    story = tea()
-    return story[: next(i for i, chapter in enumerate(story) if chapter[0] == command)]
+    if command in ("identify-product", "enter-from-register"):
+        return []
+    return until_first(command, tea())[:-1]
 
 
 def competent(command: str) -> Role:
-    """Somebody who may give the command."""
+    """Somebody who may give the command, at the lowest level where it is given."""
     law = law_book()
-    found = law.competence(command, "25", next(iter(law.regimes.values())))
-    assert found is not None
-    return found.roles[0]
+    regime = next(iter(law.regimes.values()))
+    levels = (None, "commune", *(level.code for level in regime.levels))
+    return next(found.roles[0] for level in levels if (found := law.competence(command, "25", regime, level)))
 
 
 def named(chapters: list[Chapter], name: str) -> list[Chapter]:
@@ -116,17 +141,26 @@ def named(chapters: list[Chapter], name: str) -> list[Chapter]:
 # ── The service, its products and its journal ──────────────────────────────────────────────────────────
 
 
+IN_EXAMPLES = {
+    "product": "00000000-0000-4000-8000-000000000002",
+    "council": "00000000-0000-4000-8000-000000000001",
+}
+"""Ids of other streams as the examples name them."""
+
+
 class World:
     def __init__(self, service: Service, database: psycopg.Connection[Any]) -> None:
         self.service, self.session, self._database = service, requests.Session(), database
-        self._told: dict[str, str] = {}
+        self._told: dict[str, dict[str, str]] = {}
 
-    def product_for(self, command: str) -> str | None:
-        """A product that stood where the command is possible; earlier requests may have moved it on."""
-        if command not in self._told and command != "identify-product":
+    def ids_for(self, command: str) -> dict[str, str]:
+        """Streams that stood where the command is possible; earlier requests may have moved them on."""
+        if command not in self._told:
             chapters = story_before(command) if command in COMMANDS else tea()
-            self._told[command] = self.service.tell(named(chapters, f"Chè {command} {uuid4().hex}"))
-        return self._told.get(command)
+            if chapters:
+                self.service.tell(named(chapters, f"Chè {command} {uuid4().hex}"))
+            self._told[command] = self.service.ids if chapters else {}
+        return self._told[command]
 
     def stored(self) -> tuple[Any, ...]:
         """Facts, commands and claims."""
@@ -139,8 +173,10 @@ class World:
 
     def send(self, command: str, content: bytes) -> httpx.Response:
         """Bytes as the body of a command, by somebody competent."""
-        product = self.product_for(command)
-        path = f"/v1/products/{product}/commands/{command}" if product else "/v1/products"
+        ids = self.ids_for(command)
+        path = re.sub(r"\{(\w+)_id\}", lambda kind: ids[kind[1]], path_of(COMMANDS[command]))
+        for kind, example in IN_EXAMPLES.items():
+            content = content.replace(example.encode(), ids.get(kind, example).encode())
         headers = self.service.headers(competent(command), **{"Content-Type": "application/json"})
         return self.service.client.post(path, content=content, headers=headers)
 
@@ -180,7 +216,7 @@ def described(*, thorough: bool) -> Any:
         },
         "phases": {"coverage": {"enabled": thorough}, "examples": {"enabled": thorough}},
     }
-    document = create_app("", Tokens([])).openapi()
+    document = create_app("", Tokens([]), bytes(32)).openapi()
     return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(config))
 
 
@@ -202,16 +238,29 @@ thorough, brief = described(thorough=True), described(thorough=False)
 
 
 def ask(world: World, case: Any, who: Role) -> None:
-    """Send one generated request, with a product of ours where it names any, and hold the answer to the document."""
+    """Send one generated request, with streams of ours where it names any, and hold the answer to the document."""
     path, headers = case.path_parameters or {}, case.headers or {}
-    if is_uuid(path.get("product_id")):
-        path["product_id"] = world.product_for(case.operation.path.rpartition("/")[2])
+    ids = world.ids_for(case.operation.path.rpartition("/")[2])
+    for kind, key in ids.items():
+        if is_uuid(path.get(f"{kind}_id")):
+            path[f"{kind}_id"] = key
+    case.body = ours(case.body, ids)
     if re.fullmatch("[0-9]{1,18}", str(headers.get("X-Min-Position", ""))):
         headers["X-Min-Position"] = "0"  # waiting has a test of its own: test_conditional.py
     answer = case.call(base_url=world.service.address, session=world.session, headers=world.service.headers(who))
 
     assert_no_crash_and_proper_problems(answer, case.method)
     case.validate_response(answer, checks=PROMISES)
+
+
+def ours(body: Any, ids: dict[str, str]) -> Any:
+    """The body with our streams in place of those of the examples."""
+    if isinstance(body, dict):
+        return {name: ours(value, ids) for name, value in body.items()}
+    if isinstance(body, list):
+        return [ours(value, ids) for value in body]
+    kind = next((kind for kind, example in IN_EXAMPLES.items() if body == example), None)
+    return ids.get(kind, body) if kind else body
 
 
 def is_uuid(text: Any) -> bool:
@@ -247,11 +296,25 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-ROUTES = st.sampled_from(["identify-product", "submit-plan", "file-dossier", "submit-score-sheet", "correct-fact"])
+ROUTES = st.sampled_from(
+    [
+        "identify-product",
+        "submit-plan",
+        "file-dossier",
+        "submit-score-sheet",
+        "correct-fact",
+        "set-up-council",
+        "call-session",
+        "conclude-session",
+        "recognise",
+        "revoke",
+        "enter-from-register",
+    ]
+)
 
 
 def assert_stored_only_if_taken(world: World, command: str, content: bytes) -> None:
-    world.product_for(command)
+    world.ids_for(command)
     before = world.stored()
 
     answer = world.send(command, content)
@@ -316,19 +379,9 @@ def test_an_almost_right_body_is_taken_or_refused(world: World, request: tuple[s
 
 CODES = frozenset(
     {"commune", "origin", "effective_on", "form", "registration", "kind", "group", "sheet", "failed", "code", "about"}
-    | {
-        "due",
-        "issued_on",
-        "expires_on",
-        "signed_on",
-        "runs_to",
-        "sha256",
-        "evidence",
-        "ground",
-        "period",
-        "channel",
-        "area",
-    }
+    | {"due", "issued_on", "expires_on", "signed_on", "runs_to", "sha256", "evidence", "ground", "period", "channel"}
+    | {"area", "level", "person", "capacity", "present", "held_on", "period_from", "concluded_on", "received_on"}
+    | {"council", "product", "products", "proof_sha256"}
 )
 """Fields whose values are not free words."""
 STUBBORN = [
@@ -369,16 +422,30 @@ def with_everything_aside(product_name: str) -> list[Chapter]:
             aside("visit-site", OFFICER, "2026-04-11"),
             ("amend-plan", PRODUCER, on("2026-04-11", EXAMPLES["submit-plan"])),
         ],
-        "register-dossier-at-commune": [REQUEST, aside("give-supplement", PRODUCER, "2026-08-12")],
+        "set-up-council": [
+            aside("change-council-procedure", Role.PROVINCE_CHAIR, "2026-06-02", rules={"quorum_percent": 80}),
+        ],
+        "call-session": [
+            aside("cancel-session", SECRETARY, "2026-10-01"),
+            aside("call-session", SECRETARY, "2026-10-01"),
+        ],
         "notify-result": [
+            COMPLAINT,
+            aside("settle-complaint", Role.PROVINCE_CHAIR, "2026-11-01"),
+            aside("give-written-notice", PROVINCE, "2026-11-01", received_on="2026-11-01"),
             aside("join-point-of-sale", PRODUCER, "2026-11-01"),
             aside("join-retail-chain", PRODUCER, "2026-11-01"),
             aside("sign-contract", PRODUCER, "2026-11-01"),
         ],
-        "report-revenue": [aside("delist-from-ecommerce", PRODUCER, "2026-11-21")],
+        "report-revenue": [
+            aside("delist-from-ecommerce", PRODUCER, "2026-11-21"),
+            aside("revoke", Role.PROVINCE_CHAIR, "2026-11-22"),
+        ],
     }
     amended = {"reason": "Điều chỉnh.", "milestones": EXAMPLES["submit-plan"]["milestones"]}
     whole = [c for chapter in tea() for c in (chapter, *after.get(chapter[0], []))]
+    first = [command for command, _, _ in whole].index("register-dossier")
+    whole[first + 1 : first + 1] = [REQUEST, aside("give-supplement", PRODUCER, "2026-08-12")]
     whole = [(c, r, on("2026-04-11", amended) if c == "amend-plan" else b) for c, r, b in whole]
     return named(whole, product_name)
 
@@ -403,24 +470,30 @@ def test_whatever_words_are_taken_are_read_again(world: World, data: st.DataObje
             drawn[name] = data.draw(WORDS, label=name)
         return drawn[name]
 
-    service, product, members, position = world.service, None, 0, 0
-    for command, role, body in with_everything_aside(f"Chè {uuid4()}"):
+    service, ids, members, position = world.service, dict[str, str](), 0, 0
+    for command, role, example in with_everything_aside(f"Chè {uuid4()}"):
         members += command == "submit-score-sheet"
         who = actor(role, members) if role is MEMBER else actor(role)
+        kind = COMMANDS[command].stream
+        stream = None if COMMANDS[command].opens else ids[kind]
+        body = addressed(command, example, ids)
         before = world.stored()
-        answer = service.give(product, command, who, in_words({**body, "paper": {"number": "1"}}, words))
+        answer = service.give(stream, command, who, in_words({**body, "paper": {"number": "1"}}, words))
         assert_no_crash_and_proper_problems(answer)
         if answer.status_code >= 400:
             assert world.stored() == before
-            answer = service.give(product, command, who, body)
+            answer = service.give(stream, command, who, body)
         if answer.status_code == 409 and command in ("list-on-ecommerce", "delist-from-ecommerce"):
             continue
         assert answer.status_code in (200, 201), f"{command}: {answer.text}"
-        product, position = answer.json()["product_id"], answer.json()["position"]
+        ids[kind], position = answer.json()[f"{kind}_id"], answer.json()["position"]
 
+    product = ids["product"]
     trail = read_when_it_is_there(service, f"/v1/products/{product}/trail", position)["trail"]
     assert [row["version"] for row in trail] == list(range(1, len(trail) + 1))
     assert service.get(f"/v1/products/{product}").json()["version"] == len(trail)
+    assert read_when_it_is_there(service, f"/v1/sessions/{ids['session']}/trail", position)["facts"]
+    assert read_when_it_is_there(service, f"/v1/councils/{ids['council']}", position)["council_id"] == ids["council"]
 
 
 def read_when_it_is_there(service: Service, path: str, position: int) -> Any:
@@ -435,7 +508,7 @@ def test_after_all_that_everything_stored_is_readable(world: World) -> None:
     """The feed reads every fact, each read model has taken every fact, nothing crashed on the way."""
     service, after, facts = world.service, 0, 0
     while True:
-        page = service.get(f"/v1/events?after={after}&limit=1000", Role.INTEGRATOR).json()
+        page = service.get(f"/v1/events?after={after}&limit=1000").json()
         after, facts = page["next"], facts + len(page["events"])
         if not page["more"]:
             break

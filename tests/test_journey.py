@@ -1,4 +1,7 @@
-"""The journey, rule by rule: given where the story stands, when a command, then facts or a refusal."""
+"""The journey, rule by rule: given where the story stands, when a command, then facts or a refusal.
+
+What a council does is in ``test_council.py``, what becomes of its result in ``test_decisions.py``.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,49 +9,39 @@ from typing import Any
 import pytest
 
 from api.examples import EXAMPLES
+from domain.book.state import book_id
+from domain.decide import COMMANDS
 from domain.law.book import law_book
-from domain.product.decide import COMMANDS, open_claim
+from domain.product.claims import open_claim
 from domain.product.outlook import outlook
 from domain.product.phases import Phase
 from domain.refusals import (
     AgainstCouncilRules,
     AgainstTheLaw,
     Invalid,
-    NoRegime,
     NotAllowed,
     OutsideArea,
     Refusal,
     WrongOrder,
 )
 from domain.values import Actor, Role, Step
-from tests.language import day, given
-from tests.story import choices, findings, on, tea, until
+from tests.language import Scene, day, given
+from tests.story import FILE, bare, findings, on, tea, until, until_first
 
 OFFICER, CHAIR, PRODUCER = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER
-PROVINCE, SECRETARY, MEMBER = Role.PROVINCE_OFFICER, Role.COUNCIL_SECRETARY, Role.COUNCIL_MEMBER
+PROVINCE = Role.PROVINCE_OFFICER
 STORY = tea()
 BODIES: dict[str, dict[str, Any]] = {command: body for command, _, body in STORY}
 
 
 def at(command: str) -> Any:
-    """The story up to and with a chapter."""
+    """The story up to and with a chapter, the last of its command."""
     return given(until(command, STORY))
 
 
-def scored(*totals: int, level: int = 4) -> Any:
-    """The story with members' sheets of these totals, before the conclusion."""
-    base = sum_of(choices("QD26-11", level))
-    scene = given(until("report-advice", tea(level)))
-    for total in totals:
-        sheet = choices("QD26-11", level, total - base)
-        scene = scene.when("submit-score-sheet", MEMBER, **on("2026-10-05", choices=sheet))
-        assert scene.refusal is None, scene.refusal
-    return scene
-
-
-def sum_of(sheet: list[dict[str, Any]]) -> int:
-    leaves = law_book().sheets["QD26-11"].leaves
-    return sum(leaves[c["code"]].options[c["option"]].points for c in sheet)
+def at_the_commune() -> Any:
+    """The story up to the commune's intake register."""
+    return given(until_first("register-dossier", STORY))
 
 
 # ── The whole ─────────────────────────────────────────────────────────────────────────────────
@@ -76,17 +69,22 @@ AHEAD = {
 }
 
 
+RATING = [command for command, _, _ in STORY][[command for command, _, _ in STORY].index("file-dossier") :]
+
+
 @pytest.mark.parametrize("station", range(len(STORY)), ids=lambda i: f"{i:02}-{STORY[i][0]}")
 def test_no_chapter_can_be_skipped(station: int) -> None:
     """From each station every later chapter but the next is refused, for its order or for the star it needs."""
     scene = given(STORY[: station + 1])
     here, following = STORY[station][0], {c for c, _, _ in STORY[station + 1 : station + 2]}
+    scoring = here in ("open-scoring", "submit-score-sheet")
     for command, role, body in STORY[station + 2 :]:
         free = AT_ANY_OPEN_STATION | (WHILE_THE_PLAN_RUNS if scene.product.phase is Phase.IMPLEMENTING else set())
         free |= PROMOTING if scene.product.certificate else set()
         free |= {"notify-result"} if scene.product.phase is Phase.RECOGNISED else set()
-        free |= {"submit-score-sheet", "conclude-scoring"} if here == "submit-score-sheet" else set()
-        if command in free | following or (here, command) in AHEAD:
+        free |= {"submit-score-sheet"} if scoring else set()
+        free |= {"set-up-council"}  # no product's matter
+        if command in free | following or (here, command) in AHEAD or not addressable(scene, command):
             continue
 
         outcome = scene.when(command, role, **body)
@@ -94,11 +92,20 @@ def test_no_chapter_can_be_skipped(station: int) -> None:
         if outcome.refusal is None:
             assert outcome.facts == [], f"{here} → {command}"  # asked twice
         else:
+            dossier = scene.product.dossier
             expected: set[type[Refusal]] = {WrongOrder}
             expected |= {AgainstTheLaw} if command in PROMOTING else set()
             expected |= {OutsideArea} if role is PRODUCER and scene.product.producer is None else set()
-            expected |= {AgainstCouncilRules} if scene.product.phase is Phase.ADVISED else set()
+            expected |= {AgainstCouncilRules} if scoring and command == "close-scoring" else set()
+            # Where the dossier does not lie at a level yet, nobody acts there.
+            expected |= {NotAllowed} if command in RATING and (not dossier or dossier.level == "commune") else set()
             assert type(outcome.refusal) in expected, f"{here} → {command}: {outcome.refusal}"
+
+
+def addressable(scene: Any, command: str) -> bool:
+    """Whether the streams the command names are open: what is not there has no address."""
+    kind = COMMANDS[command]
+    return (kind.opens or kind.stream in scene.ids) and ("council" not in kind.model_fields or "council" in scene.ids)
 
 
 # ── Dates ─────────────────────────────────────────────────────────────────────────────────────
@@ -130,8 +137,9 @@ def test_an_act_dated_before_the_one_it_builds_on_is_refused() -> None:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_readers_may_give_no_command(command: str) -> None:
+    body = EXAMPLES[command] if command == "order-rescoring" else bare(EXAMPLES[command])
     for role in (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR):
-        given(until("conclude-scoring", STORY)).when(command, role, **EXAMPLES[command]).refused(NotAllowed)
+        at("conclude-session").when(command, role, **body).refused(NotAllowed)
 
 
 def test_another_communes_officer_is_refused() -> None:
@@ -154,7 +162,7 @@ def test_a_producer_acts_only_for_itself() -> None:
 
 
 def test_only_the_provincial_chair_recognises() -> None:
-    at("conclude-scoring").when("recognise", PROVINCE, **BODIES["recognise"]).refused(NotAllowed)
+    at("conclude-session").when("recognise", PROVINCE, **BODIES["recognise"]).refused(NotAllowed)
 
 
 # ── Steps 1 to 4 ──────────────────────────────────────────────────────────────────────────────
@@ -282,7 +290,23 @@ def test_filing_pins_the_regime_the_rules_and_the_deadline() -> None:
     assert filed.report_due == day("2026-08-28")  # 15 working days, 22/08 worked
 
 
-def test_a_dossier_filed_before_the_regime_has_no_rules() -> None:
+@pytest.mark.parametrize(
+    ("filed", "regime", "sheet"),
+    [("2026-05-21", "QD1489-2025", "QD148"), ("2026-05-22", "QD26-2026", "QD26-11")],
+)
+def test_the_day_of_filing_pins_the_regime(filed: str, regime: str, sheet: str) -> None:
+    scene = ready_in_may()
+
+    other = {"QD148": "QD26-11", "QD26-11": "QD148"}[sheet]
+    body = on(filed, BODIES["file-dossier"], evidence=[])
+    pinned = scene.when("file-dossier", PRODUCER, **{**body, "sheet": sheet})
+    pinned.then("product.dossier-filed")
+    assert pinned.fact.regime == regime
+    scene.when("file-dossier", PRODUCER, **{**body, "sheet": other}).refused(Invalid, "sheet")
+
+
+def ready_in_may() -> Any:
+    """The plan carried out on 2 May 2026, before the newest rules."""
     early = [
         (
             command,
@@ -291,9 +315,7 @@ def test_a_dossier_filed_before_the_regime_has_no_rules() -> None:
         )
         for command, role, body in until("accept-plan", STORY)
     ]
-    scene = given(early).when("complete-implementation", OFFICER, **on("2026-05-02", summary="Xong."))
-
-    scene.when("file-dossier", PRODUCER, **on("2026-05-21", BODIES["file-dossier"])).refused(NoRegime)
+    return given(early).when("complete-implementation", OFFICER, **on("2026-05-02", summary="Xong."))
 
 
 def test_a_first_dossier_needs_the_plan_carried_out() -> None:
@@ -329,11 +351,12 @@ def test_an_upgrade_or_re_evaluation_needs_a_valid_certificate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filed", "allowed"),
-    [("2029-04-22", False), ("2029-04-23", True), ("2029-06-22", True), ("2029-06-23", False)],
+    ("days", "filed", "allowed"),
+    [(181, "2029-04-22", False), (180, "2029-04-23", True), (120, "2029-06-22", True), (119, "2029-06-23", False)],
 )
-def test_a_re_evaluation_is_filed_180_to_120_days_before_expiry(filed: str, allowed: bool) -> None:
+def test_a_re_evaluation_is_filed_180_to_120_days_before_expiry(days: int, filed: str, allowed: bool) -> None:
     now = datetime(2029, 9, 1, tzinfo=UTC)
+    assert (day("2029-10-20") - day(filed)).days == days
     # The tea's certificate ends on 20/10/2029; its food-safety paper on 20/05/2029.
     body = {**BODIES["file-dossier"], "kind": "re-evaluation", "evidence": []}
 
@@ -350,13 +373,27 @@ def test_the_report_needs_the_communes_register() -> None:
 
 
 def test_a_dossier_enters_each_register_once() -> None:
-    body = BODIES["register-dossier-at-commune"]
+    body = BODIES["register-dossier"]
 
-    at("register-dossier-at-commune").when("register-dossier-at-commune", OFFICER, **body).refused(WrongOrder)
+    at_the_commune().when("register-dossier", OFFICER, **body).refused(WrongOrder)
+    at("register-dossier").when("register-dossier", PROVINCE, **body).refused(WrongOrder)
+
+
+def test_the_register_is_that_of_the_level_where_the_dossier_lies() -> None:
+    body = BODIES["register-dossier"]
+
+    assert [f.level for f in facts_of(at("register-dossier"), "product.dossier-registered")] == ["commune", "province"]
+    at("file-dossier").when("register-dossier", PROVINCE, **body).refused(NotAllowed)
+    at("forward-dossier").when("register-dossier", OFFICER, **body).refused(NotAllowed)
+
+
+def facts_of(scene: Any, stored_name: str) -> list[Any]:
+    """The product's facts of one kind."""
+    return [told.fact for told in scene.history if told.fact.stored_name == stored_name]
 
 
 def test_a_late_report_says_by_how_many_working_days() -> None:
-    scene = at("register-dossier-at-commune")
+    scene = at_the_commune()
 
     late = scene.when("issue-commune-report", OFFICER, **on("2026-09-04", BODIES["issue-commune-report"]))
     assert late.fact.late_days == 2  # due 28/08; 31/08 to 02/09 are holidays
@@ -365,13 +402,14 @@ def test_a_late_report_says_by_how_many_working_days() -> None:
 
 
 def test_a_supplement_stops_the_report_and_begins_the_term_again() -> None:
-    asked = at("register-dossier-at-commune").when(
-        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"], due="2026-08-20")
+    asked = at_the_commune().when(
+        "request-supplement", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"], due="2026-08-20")
     )
+    assert asked.fact.level == "commune"
     assert asked.product.missing == ("Phiếu kiểm nghiệm",)
     assert outlook(asked.product, law_book()).tasks[0].due == day("2026-08-20")
     asked.when("issue-commune-report", OFFICER, **BODIES["issue-commune-report"]).refused(WrongOrder)
-    asked.when("request-supplement-at-commune", OFFICER, items=["khác"]).refused(WrongOrder)
+    asked.when("request-supplement", OFFICER, items=["khác"]).refused(WrongOrder)
 
     given_ = asked.when("give-supplement", PRODUCER, **on("2026-08-17", answer="Đã bổ sung."))
 
@@ -380,19 +418,30 @@ def test_a_supplement_stops_the_report_and_begins_the_term_again() -> None:
     given_.when("give-supplement", PRODUCER, answer="Nữa.").refused(WrongOrder)
 
 
+def test_a_supplement_the_province_asked_for_leaves_the_communes_term_alone() -> None:
+    asked = at("register-dossier").when("request-supplement", PROVINCE, **on("2026-09-02", items=["Nhãn hiệu"]))
+
+    assert (asked.fact.level, asked.fact.due) == ("province", None)
+    asked.when("accept-for-batch", PROVINCE, **BODIES["accept-for-batch"]).refused(WrongOrder)
+    answered = asked.when("give-supplement", PRODUCER, **on("2026-09-03", answer="Đã bổ sung."))
+    assert answered.fact.report_due is None
+    answered.when("accept-for-batch", PROVINCE, **BODIES["accept-for-batch"]).then("product.accepted-for-batch")
+
+
 def test_the_proposals_date_decides_the_batch() -> None:
     scene = at("issue-commune-report")
 
-    in_time = scene.when("propose-to-province", CHAIR, **on("2026-10-29", BODIES["propose-to-province"]))
+    in_time = scene.when("forward-dossier", CHAIR, **on("2026-10-29", BODIES["forward-dossier"]))
+    assert (in_time.fact.from_level, in_time.fact.to_level) == ("commune", "province")
     assert (in_time.fact.batch, in_time.fact.batch_done) == ("2026-2", day("2026-12-30"))
-    too_late = scene.when("propose-to-province", CHAIR, **on("2026-10-30", BODIES["propose-to-province"]))
+    too_late = scene.when("forward-dossier", CHAIR, **on("2026-10-30", BODIES["forward-dossier"]))
     assert too_late.fact.batch == "2027-1"
 
 
 def test_the_province_takes_a_registered_dossier_with_its_samples() -> None:
     body = BODIES["accept-for-batch"]
 
-    at("propose-to-province").when("accept-for-batch", PROVINCE, **body).refused(WrongOrder)
+    at("forward-dossier").when("accept-for-batch", PROVINCE, **body).refused(WrongOrder)
     registered = given(until("accept-for-batch", STORY)[:-1])
     registered.when("accept-for-batch", PROVINCE, **{**body, "samples_received": 4}).refused(AgainstTheLaw)
 
@@ -422,137 +471,20 @@ def test_a_rejected_product_may_file_again_as_first_time() -> None:
 
 
 def test_a_withdrawn_dossier_may_be_filed_again() -> None:
-    withdrawn = at("propose-to-province").when("withdraw-dossier", PRODUCER, reason="Bổ sung nhãn hiệu.")
+    withdrawn = at("forward-dossier").when("withdraw-dossier", PRODUCER, reason="Bổ sung nhãn hiệu.")
 
     withdrawn.then("product.dossier-withdrawn")
     withdrawn.when("file-dossier", PRODUCER, **on("2026-11-20", BODIES["file-dossier"])).refused(WrongOrder)
     withdrawn.when("file-dossier", PRODUCER, **on("2026-11-23", BODIES["file-dossier"])).then("product.dossier-filed")
 
 
-# ── Step 5: scoring and result ────────────────────────────────────────────────────────────────
+# ── Step 5: advice, and what ends or begins again ────────────────────────────────────────────────────────────────
 
 
 def test_advice_needs_a_finding_for_every_gate() -> None:
     body = {**BODIES["report-advice"], "findings": findings("QD26-11", 4)[1:]}
 
     at("accept-for-batch").when("report-advice", Role.ADVISORY_TEAM, **body).refused(Invalid, "findings")
-
-
-def test_a_member_scores_once_a_round() -> None:
-    scene = scored(60)
-    member = Actor(person="council-member-1", office="o", role=MEMBER, area="25")
-
-    scene.when("submit-score-sheet", member, choices=choices("QD26-11", 4)).refused(WrongOrder)
-
-
-def test_too_few_sheets_do_not_conclude() -> None:
-    scored(60, 60).when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
-
-
-def test_a_spread_of_ten_concludes_and_eleven_does_not() -> None:
-    scored(60, 65, 70).when("conclude-scoring", SECRETARY, minutes_number="1").then("product.scoring-concluded")
-    apart = scored(60, 65, 71)
-    apart.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
-
-    again = apart.when("order-rescoring", SECRETARY, discussion="Thảo luận tiêu chí 2.2.")
-
-    again.then("product.rescoring-ordered")
-    assert again.fact.spread == 11
-    assert again.product.dossier is not None
-    assert again.product.dossier.round == 2
-    again.when("conclude-scoring", SECRETARY, minutes_number="1").refused(AgainstCouncilRules)
-
-
-def test_a_spread_within_the_limit_needs_no_rescoring() -> None:
-    scored(60, 65, 70).when("order-rescoring", SECRETARY, discussion="x").refused(WrongOrder)
-
-
-@pytest.mark.parametrize(
-    ("totals", "average", "stars"),
-    [((69, 70, 70), "209/3", 3), ((70, 70, 70), "70", 4), ((59, 60, 60), "179/3", 3)],
-)
-def test_the_conclusion_keeps_the_exact_average(totals: tuple[int, ...], average: str, stars: int) -> None:
-    concluded = scored(*totals).when("conclude-scoring", SECRETARY, minutes_number="1").fact
-
-    assert (concluded.average, concluded.stars) == (average, stars)
-    assert concluded.totals == tuple((f"council-member-{n}", t) for n, t in enumerate(totals, 1))
-
-
-def test_the_council_may_agree_otherwise_than_the_advisory_team() -> None:
-    lower = [{"code": "2.2", "option": 1}]
-
-    concluded = scored(70, 70, 70).when("conclude-scoring", SECRETARY, minutes_number="1", agreed=lower).fact
-
-    assert concluded.stars == 2
-    assert [(g.code, g.needed, g.found) for g in concluded.missed] == [("2.2", 2, 1)]
-
-
-def test_below_three_stars_there_is_no_certificate() -> None:
-    failed = scored(70, 70, 70).when(
-        "conclude-scoring", SECRETARY, minutes_number="1", agreed=[{"code": "2.2", "option": 1}]
-    )
-
-    failed.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-23", BODIES["recognise"])).refused(AgainstTheLaw)
-    declined = failed.when("decline-recognition", PROVINCE, reasons="Không đạt điều kiện bao bì.")
-    declined.then("product.not-recognised")
-    assert declined.product.phase is Phase.NOT_RECOGNISED
-    declined.when("list-on-ecommerce", PRODUCER, **BODIES["list-on-ecommerce"]).refused(AgainstTheLaw)
-
-
-def test_a_recognisable_result_is_not_declined() -> None:
-    at("conclude-scoring").when("decline-recognition", PROVINCE, reasons="x").refused(AgainstTheLaw)
-
-
-def test_ninety_points_go_to_the_ministry() -> None:
-    concluded = scored(90, 90, 90).when("conclude-scoring", SECRETARY, minutes_number="1")
-    assert concluded.fact.band == 5
-
-    concluded.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-23", BODIES["recognise"])).refused(AgainstTheLaw)
-    approved = concluded.when("approve-result", Role.PROVINCE_CHAIR, decision_number="9/QĐ", signer="Chủ tịch")
-
-    approved.then("product.result-approved")
-    assert {g.stars for g in approved.fact.warnings} == {5}
-    notified = approved.when("notify-result", PROVINCE, letter_number="1", recipients=["UBND xã"])
-    notified.then("product.result-notified")
-    notified.when("notify-result", PROVINCE, letter_number="2", recipients=["UBND xã"]).refused(WrongOrder)
-
-
-def test_below_ninety_nothing_goes_to_the_ministry() -> None:
-    at("conclude-scoring").when("approve-result", Role.PROVINCE_CHAIR, decision_number="9", signer="x").refused(
-        AgainstTheLaw
-    )
-
-
-def certified(level: int, totals: int) -> Any:
-    """A certified tea and the dossier of its upgrade, scored by three members with the same total."""
-    base = [c for c in tea(level) if c[0] not in ("attend-fair", "report-revenue", "list-on-ecommerce")]
-    sheet = choices("QD26-11", 4, totals - sum_of(choices("QD26-11", 4)))
-    scene = given([(c, r, {**b, "choices": sheet} if c == "submit-score-sheet" else b) for c, r, b in base])
-    filing = [c for c, _, _ in STORY].index("file-dossier")
-    for command, role, body in until("report-advice", STORY)[filing:]:
-        more = {"kind": "upgrade"} if command == "file-dossier" else {}
-        scene = scene.when(command, role, **on("2026-11-21", body, **more))
-        assert scene.refusal is None, f"{command}: {scene.refusal}"
-    return scene
-
-
-def test_an_upgrade_that_scores_lower_leaves_the_old_star() -> None:
-    scene = certified(4, 75)
-    assert scene.product.certificate.stars == 4
-    for n in (1, 2, 3):
-        member = Actor(person=f"council-member-{n}", office="o", role=MEMBER, area="25")
-        scene = scene.when("submit-score-sheet", member, **on("2026-11-22", choices=choices("QD26-11", 4)))
-    scene = scene.when("conclude-scoring", SECRETARY, **on("2026-11-22", minutes_number="2"))
-    assert scene.fact.stars == 3
-    assert outlook(scene.product, law_book()).tasks[0].command == "decline-recognition"
-
-    scene.when("recognise", Role.PROVINCE_CHAIR, **on("2026-11-22", BODIES["recognise"])).refused(AgainstTheLaw)
-    ended = scene.when("decline-recognition", PROVINCE, **on("2026-11-22", reasons="Chỉ đạt 3 sao."))
-
-    ended.then("product.not-recognised")
-    assert ended.product.phase is Phase.RECOGNISED
-    assert ended.product.certificate.stars == 4
-    ended.when("notify-result", PROVINCE, letter_number="3", recipients=["UBND xã"]).then("product.result-notified")
 
 
 def test_a_product_whose_star_ran_out_starts_again() -> None:
@@ -569,9 +501,9 @@ def test_a_re_evaluation_has_its_own_clock() -> None:
         "file-dossier", PRODUCER, now, **on("2029-06-20", BODIES["file-dossier"], kind="re-evaluation", evidence=[])
     )
     for command, role, day_ in (
-        ("register-dossier-at-commune", OFFICER, "2029-06-20"),
+        ("register-dossier", OFFICER, "2029-06-20"),
         ("issue-commune-report", OFFICER, "2029-06-29"),
-        ("propose-to-province", CHAIR, "2029-07-02"),
+        ("forward-dossier", CHAIR, "2029-07-02"),
     ):
         scene = scene.when(command, role, now, **on(day_, BODIES[command]))
         assert scene.refusal is None, scene.refusal
@@ -581,9 +513,7 @@ def test_a_re_evaluation_has_its_own_clock() -> None:
 
 
 def test_what_closes_a_phase_is_not_dated_before_its_last_act() -> None:
-    registered = at("file-dossier").when(
-        "register-dossier-at-commune", OFFICER, **on("2026-11-20", BODIES["register-dossier-at-commune"])
-    )
+    registered = at("file-dossier").when("register-dossier", OFFICER, **on("2026-11-20", BODIES["register-dossier"]))
     report = on("2026-08-26", BODIES["issue-commune-report"])
 
     registered.when("issue-commune-report", OFFICER, **report).refused(WrongOrder, "effective_on")
@@ -598,8 +528,8 @@ def test_a_dossier_cannot_hold_a_paper_issued_after_it() -> None:
     scene.when("file-dossier", PRODUCER, **on("2026-08-10", body)).refused(Invalid, "evidence")
 
 
-def test_once_scoring_began_only_a_disqualifier_rejects() -> None:
-    scene = scored(60)
+def test_once_before_the_council_only_a_disqualifier_rejects() -> None:
+    scene = at("call-session")
 
     scene.when("reject-dossier", PROVINCE, ground="incomplete-dossier", details="x").refused(WrongOrder, "ground")
     scene.when("reject-dossier", PROVINCE, ground="disqualifier:6.1.1", details="x").then("product.dossier-rejected")
@@ -612,9 +542,7 @@ def test_a_journey_left_is_shown_at_the_step_it_was_left_at() -> None:
 
 
 def test_what_an_ended_dossier_missed_is_no_longer_missing() -> None:
-    asked = at("register-dossier-at-commune").when(
-        "request-supplement-at-commune", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"])
-    )
+    asked = at_the_commune().when("request-supplement", OFFICER, **on("2026-08-12", items=["Phiếu kiểm nghiệm"]))
 
     assert asked.when("withdraw-dossier", PRODUCER, reason="Nộp lại sau.").product.missing == ()
 
@@ -645,7 +573,7 @@ PROMOTION = [
 def test_promotion_needs_a_certificate_valid_on_the_day(command: str) -> None:
     body = EXAMPLES[command]
 
-    at("conclude-scoring").when(command, PRODUCER, **on("2026-11-22", body)).refused(AgainstTheLaw)
+    at("conclude-session").when(command, PRODUCER, **on("2026-11-22", body)).refused(AgainstTheLaw)
     at("recognise").when(command, PRODUCER, **on("2026-10-19", body)).refused(AgainstTheLaw, "effective_on")
     at("recognise").when(command, PRODUCER, **on("2026-11-22", body)).then(
         {
@@ -731,9 +659,9 @@ def test_correcting_twice_starts_from_the_corrected_value() -> None:
     ("version", "now", "field"),
     [
         (99, {"attendees": 1}, "version"),
-        (24, {"total": 99}, "now.total"),
-        (27, {"average": "90"}, "now.average"),
-        (28, {"stars": 5}, "now.stars"),
+        (25, {"sheets": []}, "now.sheets"),
+        (26, {"average": "90"}, "now.average"),
+        (27, {"stars": 5}, "now.stars"),
         (17, {"regime": "x"}, "now.regime"),
         (2, {"attendees": -1}, "now.attendees"),
         (2, {"attendees": "many"}, "now.attendees"),
@@ -771,4 +699,30 @@ def test_a_correction_is_not_dated_before_the_fact_it_mends() -> None:
 def test_a_correction_cannot_be_corrected() -> None:
     corrected = given(STORY).when("correct-fact", CHAIR, **correction(2, attendees=35))
 
-    corrected.when("correct-fact", CHAIR, **correction(33, reason="x")).refused(Invalid, "version")
+    corrected.when("correct-fact", CHAIR, **correction(len(corrected.history), reason="x")).refused(Invalid, "version")
+
+
+# ── The product number (mã số sản phẩm) ───────────────────────────────────────────────────────
+
+
+def registering(**body: Any) -> Scene:
+    filed = given(until("file-dossier", STORY))
+    return filed.when("register-dossier", OFFICER, **on("2026-08-10", EXAMPLES["register-dossier"], **body))
+
+
+def test_the_commune_gives_the_product_its_number_of_the_year() -> None:
+    numbered = registering()
+
+    numbered.then("product.dossier-registered", "product.numbered")
+    assert numbered.product.dossier is not None
+    assert numbered.product.dossier.product_number == "25-04876-1-2026"
+    assert numbered.states[book_id("commune", "04876", 2026)].products == 1
+
+
+def test_a_number_known_from_paper_takes_none_and_a_typed_one_is_refused() -> None:
+    registering(product_number="25-04876-7-2026").refused(Invalid, "product_number")
+
+    known = registering(product_number="25-04876-7-2026", source={"kind": "paper", "scan_sha256": FILE})
+    assert known.product.dossier is not None
+    assert known.product.dossier.product_number == "25-04876-7-2026"
+    assert book_id("commune", "04876", 2026) not in known.states

@@ -19,23 +19,49 @@ from api.app import create_app
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
 from api.security import Tokens
+from domain.decide import COMMANDS
 from domain.law.book import law_book
-from domain.product.decide import COMMANDS
 from domain.refusals import Refusal
 from domain.values import ROLE_NAMES, STEP_NAMES, Role
 from tests.service import Service
 from tests.snapshot import matches_snapshot
 
 Document = dict[str, Any]
-PUBLIC = ("/", "/health/live", "/health/ready", "/metrics", "/v1/problems/{code}", "/v1/commands")
+PUBLIC = (
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/v1/problems/{code}",
+    "/v1/commands",
+    "/v1/regimes",
+    "/v1/regimes/{regime_id}",
+    "/v1/regimes/{regime_id}/sheets",
+    "/v1/regimes/{regime_id}/sheets/{sheet_id}",
+)
 READS = (
     "/v1/products",
     "/v1/products/{product_id}",
     "/v1/products/{product_id}/trail",
+    "/v1/products/{product_id}/decisions",
+    "/v1/products/{product_id}/decisions/{number}",
     "/v1/worklist",
+    "/v1/councils",
+    "/v1/councils/{council_id}",
+    "/v1/sessions",
+    "/v1/sessions/{session_id}",
+    "/v1/sessions/{session_id}/trail",
+    "/v1/decisions",
     "/v1/events",
     "/v1/certificates",
 )
+OPENINGS = {
+    "identify-product": "/v1/products",
+    "enter-from-register": "/v1/register-entries",
+    "set-up-council": "/v1/councils",
+    "call-session": "/v1/sessions",
+}
+DECISIONS = ("recognise", "approve-results", "revoke")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +73,18 @@ def document(service: Service) -> Document:
 
 
 def path_of(command: str) -> str:
-    return "/v1/products" if command == "identify-product" else f"/v1/products/{{product_id}}/commands/{command}"
+    if command in OPENINGS:
+        return OPENINGS[command]
+    if command in DECISIONS:
+        return f"/v1/decisions/{command}"
+    stream = COMMANDS[command].stream
+    return f"/v1/{stream}s/{{{stream}_id}}/commands/{command}"
+
+
+def somewhere(path: str) -> str:
+    """The path with a value for everything it leaves open."""
+    values = {"code": "not-found", "number": "1", "regime_id": "QD26-2026", "sheet_id": "QD26-11"}
+    return re.sub(r"\{(\w+)\}", lambda name: values.get(name[1], "00000000-0000-0000-0000-000000000000"), path)
 
 
 def operation_of(document: Document, command: str) -> Document:
@@ -103,7 +140,7 @@ def test_the_document_is_the_one_we_know(document: Document) -> None:
 
 
 def test_the_document_is_the_same_without_a_database(document: Document) -> None:
-    assert json.loads(json.dumps(create_app("", Tokens([])).openapi())) == document
+    assert json.loads(json.dumps(create_app("", Tokens([]), bytes(32)).openapi())) == document
 
 
 def test_nothing_is_served_that_the_document_does_not_name(document: Document) -> None:
@@ -168,11 +205,17 @@ def test_there_is_one_example_a_command() -> None:
 
 def test_an_opening_is_created_and_everything_else_is_done(document: Document) -> None:
     for command in COMMANDS:
-        wanted = "201" if command == "identify-product" else "200"
+        wanted = "201" if command in OPENINGS else "200"
         responses = operation_of(document, command)["responses"]
         assert [status for status in responses if status.startswith("2")] == [wanted]
         assert responses[wanted]["headers"].keys() >= {"ETag", "X-Position"}
-    assert "Location" in operation_of(document, "identify-product")["responses"]["201"]["headers"]
+        assert ("Location" in responses[wanted]["headers"]) == (command in OPENINGS)
+
+
+def test_a_path_names_its_stream_and_nothing_else(document: Document) -> None:
+    for command, kind in COMMANDS.items():
+        named = [p["name"] for p in operation_of(document, command)["parameters"] if p["in"] == "path"]
+        assert named == ([] if command in OPENINGS or command in DECISIONS else [f"{kind.stream}_id"])
 
 
 def test_the_list_of_commands_says_who_may_give_each_and_by_which_rule(service: Service, document: Document) -> None:
@@ -182,15 +225,22 @@ def test_the_list_of_commands_says_who_may_give_each_and_by_which_rule(service: 
 
     assert [c["command"] for c in told["commands"]] == list(COMMANDS)
     for line in told["commands"]:
-        kind, allowed = COMMANDS[line["command"]], law.competence(line["command"], "", regime)
-        assert allowed is not None
+        kind = COMMANDS[line["command"]]
         assert line["path"] == path_of(line["command"])
         assert line["path"] in document["paths"]
         assert (line["vi"], line["en"]) == (kind.vi, kind.en)
         assert line["schema"] == json.loads(json.dumps(kind.model_json_schema()))
-        assert [w["role"] for w in line["who"]] == list(allowed.roles)
-        assert [(w["vi"], w["en"]) for w in line["who"]] == [ROLE_NAMES[Role(w["role"])] for w in line["who"]]
-        assert (line["legal_basis"], line["mark"]) == (allowed.legal_basis, allowed.mark)
+        told_of = {who["level"]: who for who in line["who"]}
+        assert told_of, line["command"]
+        for level in (None, "commune", *(x.code for x in regime.levels)):
+            allowed = law.competence(line["command"], "", regime, level)
+            who = told_of.get(level) or (told_of.get(None) if allowed else None)
+            assert (who is None) == (allowed is None)
+            if who is None or allowed is None:
+                continue
+            assert [r["role"] for r in who["roles"]] == list(allowed.roles)
+            assert [(r["vi"], r["en"]) for r in who["roles"]] == [ROLE_NAMES[Role(r["role"])] for r in who["roles"]]
+            assert (who["legal_basis"], who["mark"]) == (allowed.legal_basis, allowed.mark)
         assert line["step"] == (
             {"number": int(kind.step), "vi": STEP_NAMES[kind.step][0], "en": STEP_NAMES[kind.step][1]}
             if kind.step
@@ -262,10 +312,8 @@ def test_a_real_answer_fits_its_schema(service: Service, document: Document) -> 
 
 
 def test_a_token_is_asked_for_exactly_where_the_document_says(service: Service, document: Document) -> None:
-    product = "00000000-0000-0000-0000-000000000000"
     for path, method, operation in operations(document):
-        url = path.replace("{product_id}", product).replace("{code}", "not-found")
-        answer = service.client.request(method, url, json={} if method == "post" else None)
+        answer = service.client.request(method, somewhere(path), json={} if method == "post" else None)
         secured = operation.get("security") == [{"token": []}]
         assert secured == (path not in PUBLIC), path
         assert (answer.status_code == 401) == secured, f"{method} {path}: {answer.status_code}"
@@ -276,8 +324,7 @@ def test_reads_that_wait_say_so_and_wait(service: Service, document: Document) -
         heeds = "X-Min-Position" in [p["name"] for p in operation.get("parameters", [])]
         assert heeds == (path in READS and path != "/v1/events" and method == "get"), path
         if heeds:
-            url = path.replace("{product_id}", "00000000-0000-0000-0000-000000000000")
-            answer = service.get(url, **{"X-Min-Position": "soon"})
+            answer = service.get(somewhere(path), **{"X-Min-Position": "soon"})
             assert answer.status_code == 400
             assert answer.json()["errors"][0]["field"] == "X-Min-Position"
 

@@ -4,12 +4,17 @@ from typing import Any
 
 import pytest
 
+from api.examples import EXAMPLES
+from domain.decide import COMMANDS
 from domain.values import Role
+from tests.language import given
 from tests.service import Service
-from tests.story import actor, on, tea, until
+from tests.story import actor, addressed, on, tea, until, until_first
 
 HONEY = "Mật ong hoa rừng Đà Bắc"
 STORY = tea()
+FACTS = len(given(STORY).history)
+"""What the story tells of the product itself; the rest is its council's, its session's, the book's."""
 
 
 def renamed(chapters: list[Any], name: str) -> list[Any]:
@@ -22,7 +27,7 @@ def products(service: Service) -> dict[str, str]:
     told = {
         "tea": service.tell(STORY),
         "honey": service.tell(renamed(until("hand-over-idea-form", STORY), HONEY)),
-        "filed": service.tell(renamed(until("register-dossier-at-commune", STORY), "Chè xanh bản Sưng")),
+        "filed": service.tell(renamed(until_first("register-dossier", STORY), "Chè xanh bản Sưng")),
     }
     service.get("/v1/products", **{"X-Min-Position": str(service.position)})
     return told
@@ -152,11 +157,11 @@ def test_the_renewal_is_not_work_before_its_window_opens(service: Service, produ
 def test_the_trail_tells_everything_in_both_languages(service: Service, products: dict[str, str]) -> None:
     told = service.get(f"/v1/products/{products['tea']}/trail").json()["trail"]
 
-    assert [t["version"] for t in told] == list(range(1, len(STORY) + 1))
+    assert [t["version"] for t in told] == list(range(1, FACTS + 1))
     recognised = next(t for t in told if t["fact"] == "product.recognised")
     assert recognised["vi"] == (
         "Ngày 20/10/2026, province-chair (chủ tịch UBND cấp tỉnh, office of province-chair) công nhận 3 sao theo quyết "
-        "định 1234/QĐ-UBND, cấp giấy chứng nhận 25-2026-001, hiệu lực đến 20/10/2029."
+        "định 1/QĐ-UBND, cấp giấy chứng nhận 0001/2026/GCN-OCOP-25, hiệu lực đến 20/10/2029."
     )
     assert recognised["en"].startswith("On 2026-10-20, province-chair (provincial chair,")
     assert recognised["data"]["rules_hash"]
@@ -188,7 +193,7 @@ def test_a_correction_stands_beside_the_fact_it_corrects(service: Service, produ
 def test_certificates_are_listed_with_their_status(service: Service, products: dict[str, str]) -> None:
     found = service.get("/v1/certificates?valid=true", Role.INTEGRATOR).json()["certificates"]
 
-    assert [c["number"] for c in found] == ["25-2026-001"]
+    assert [c["number"] for c in found] == ["0001/2026/GCN-OCOP-25"]
     assert found[0]["status"] == "valid"
     assert found[0]["product"]["product_id"] == products["tea"]
     assert service.get("/v1/certificates?valid=false").json()["certificates"] == []
@@ -207,7 +212,10 @@ def test_the_feed_gives_every_fact_in_order_and_by_type(service: Service, produc
         after = page["next"]
 
     assert [e["position"] for e in seen] == sorted({e["position"] for e in seen})
-    assert len([e for e in seen if e["product_id"] == products["tea"]]) == len(STORY)
+    mine = [e for e in seen if e["stream_id"] == products["tea"]]
+    assert len(mine) == FACTS
+    assert {e["stream"] for e in mine} == {"product"}
+    assert {e["stream"] for e in seen} == {"product", "book"}  # councils' work is the authorities'
     typed = service.get("/v1/events?types=product.recognised,product.fair-attended", Role.INTEGRATOR).json()
     assert {e["type"] for e in typed["events"]} == {"product.recognised", "product.fair-attended"}
     assert typed["events"][0]["actor"]["role"] == "province-chair"
@@ -218,29 +226,57 @@ def test_operators_see_health_lag_and_metrics(service: Service, products: dict[s
     assert service.client.get("/health/live").json() == {"status": "alive"}
     ready = service.client.get("/health/ready").json()
     assert ready["status"] == "ready"
-    assert {m["name"] for m in ready["read_models"]} == {"certificates", "status", "trail", "worklist"}
+    assert {m["name"] for m in ready["read_models"]} >= {"certificates", "status", "trail", "worklist"}
     metrics = service.client.get("/metrics").text
     assert 'ocop_read_model_lag_positions{model="trail"}' in metrics
     assert 'ocop_commands_total{outcome="stored"}' in metrics
 
 
+UPGRADING = {
+    "file-dossier": ("2026-10-26", {"kind": "upgrade"}),
+    "report-advice": ("2026-11-02", {}),
+    "call-session": ("2026-11-03", {"held_on": "2026-11-09"}),
+    "record-attendance": ("2026-11-09", {}),
+    "recognise": ("2026-11-16", {}),
+}
+"""Command → the day from which the upgrade's chapters are dated, and what is different in it."""
+
+
 def test_an_upgrade_replaces_the_certificate_only_when_it_is_recognised(service: Service) -> None:
-    product = service.tell(renamed(STORY, "Chè nâng hạng"))
+    product = service.tell(renamed(until("notify-result", STORY), "Chè nâng hạng"))
+    held = service.get(f"/v1/products/{product}", **{"X-Min-Position": str(service.position)}).json()["certificate"]
     rating = until("recognise", STORY)[[c for c, _, _ in STORY].index("file-dossier") :]
-    members, position = 0, str(service.position)
+    members, ids, position, now = 0, service.ids, str(service.position), ""
     for command, role, body in rating:
+        if command == "set-up-council":
+            continue  # the council of the first time scores again
         members += command == "submit-score-sheet"
         who = actor(role, members) if role is Role.COUNCIL_MEMBER else actor(role)
-        more = {"file-dossier": {"kind": "upgrade"}, "recognise": {"certificate_number": "25-2026-002"}}.get(
-            command, {}
-        )
+        now, more = UPGRADING.get(command, (now, {}))
         if command == "recognise":
             shown = service.get(f"/v1/products/{product}", **{"X-Min-Position": position}).json()
-            assert (shown["phase"]["code"], shown["certificate"]["number"]) == ("concluded", "25-2026-001")
-        answer = service.give(product, command, who, on("2026-11-22", body, **more))
-        assert answer.status_code == 200, f"{command}: {answer.text}"
-        position = answer.headers["X-Position"]
+            assert (shown["phase"]["code"], shown["certificate"]["number"]) == ("concluded", held["number"])
+        kind = COMMANDS[command].stream
+        stream = None if COMMANDS[command].opens else ids[kind]
+        answer = service.give(stream, command, who, addressed(command, on(now, body, **more), ids))
+        assert answer.status_code in (200, 201), f"{command}: {answer.text}"
+        ids[kind], position = answer.json()[f"{kind}_id"], answer.headers["X-Position"]
 
     found = service.get("/v1/certificates", Role.INTEGRATOR, **{"X-Min-Position": position}).json()["certificates"]
     mine = [(c["number"], c["status"], c["replaced_on"]) for c in found if c["product"]["product_id"] == product]
-    assert mine == [("25-2026-001", "replaced", "2026-11-22"), ("25-2026-002", "valid", None)]
+    following = f"{int(held['number'][:4]) + 1:04}{held['number'][4:]}"
+    assert mine == [(held["number"], "replaced", "2026-11-16"), (following, "valid", None)]
+
+
+def test_the_feed_names_a_complainant_to_the_authorities_only(service: Service) -> None:
+    product = service.tell(renamed(until("notify-result", STORY), "Chè bị khiếu nại"))
+    complaint = on("2026-11-02", EXAMPLES["file-complaint"])
+    filed = service.give(product, "file-complaint", Role.PRODUCER, complaint)
+    assert filed.status_code == 200, filed.text
+
+    def told(who: Role) -> dict[str, Any]:
+        page = service.get(f"/v1/events?after={filed.json()['position'] - 1}&limit=1", who).json()["events"]
+        return page[0]["data"]
+
+    assert told(Role.INSPECTOR) == {name: complaint[name] for name in ("number", "complainant", "grounds")}
+    assert "complainant" not in told(Role.INTEGRATOR)

@@ -109,7 +109,7 @@ def bring_in(url: str, load: Load, enough: threading.Event) -> int:
         for given, outcome in zip(orders, writer.carry_out(orders), strict=True):
             assert isinstance(outcome, Answer), repr(outcome)
             load.acknowledged.append(
-                Acknowledged(given.command_id, outcome.product_id, outcome.version, outcome.facts, False, 1, None)
+                Acknowledged(given.command_id, outcome.stream_id, outcome.version, outcome.facts, False, 1, None)
             )
         appends += 1
         enough.wait(0.2)

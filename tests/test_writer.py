@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import random
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,22 +18,29 @@ import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool
 from pydantic_core import to_json
 
 from api.examples import EXAMPLES
 from application import writer as writing
-from application.handle import Order, command_id_of, digest_of
+from application.database import service_conninfo
+from application.handle import Order, asked, command_id_of
 from application.recorded import Recorded
+from application.seals import DatabaseKeys, Keeper, MemoryKeys
 from application.store import Beside, Journal, StoreError
 from application.writer import Answer, Writer
+from domain.book.commands import BookCommand
+from domain.book.state import book_id
+from domain.decide import COMMANDS, new_stream
 from domain.law.book import law_book
-from domain.product.decide import COMMANDS, product_id
 from domain.product.phases import Phase
 from domain.refusals import AlreadyRegistered, Busy, Invalid, KeyReused, NotFound, StaleVersion, WrongOrder
 from domain.values import Actor, Role
 from tests.language import NOW
-from tests.story import actor
+from tests.load import settled
+from tests.story import COMMUNE, Chapter, actor, tea, until
 
+KEEPER = Keeper(b"k" * 32, MemoryKeys())
 OFFICER, PRODUCER, CHAIR = Role.COMMUNE_OFFICER, Role.PRODUCER, Role.COMMUNE_CHAIR
 
 
@@ -69,7 +77,7 @@ class Faulty(Journal):
 def order(
     command: str,
     by: Role | Actor,
-    product: UUID | None = None,
+    stream: UUID | None = None,
     key: str | None = None,
     expected: int | None = None,
     **body: object,
@@ -78,12 +86,14 @@ def order(
     parsed = COMMANDS[command].model_validate_json(to_json({**EXAMPLES[command], **body}))
     who = by if isinstance(by, Actor) else actor(by)
     command_id = command_id_of(who, key or secrets.token_hex(8))
-    asked = digest_of(str(product or ""), parsed)
-    return Order(command_id, product or product_id(command_id), parsed, who, asked, expected)
+    digest = KEEPER.digest(asked(str(stream or ""), parsed))
+    if isinstance(parsed, BookCommand):
+        stream = book_id(parsed.level, who.area, (parsed.effective_on or NOW.date()).year)
+    return Order(command_id, stream or new_stream(command_id, parsed.stream), parsed, who, digest, expected)
 
 
 def writer_on(journal: Journal) -> Writer:
-    return Writer(journal, law_book(), lambda: NOW)
+    return Writer(journal, law_book(), KEEPER, lambda: NOW)
 
 
 @contextmanager
@@ -129,7 +139,7 @@ def done(writer: Writer, *orders: Order) -> list[Answer]:
 
 
 def opened(writer: Writer, **body: object) -> UUID:
-    return done(writer, order("identify-product", OFFICER, **body))[0].product_id
+    return done(writer, order("identify-product", OFFICER, **body))[0].stream_id
 
 
 def names(journal: Journal, product: UUID) -> list[str]:
@@ -160,7 +170,7 @@ def refused(writer: Writer, kind: type[Exception], *orders: Order) -> None:
 
 def test_a_later_command_of_a_batch_sees_the_facts_of_earlier_ones(writer: Writer, journal: Journal) -> None:
     first = order("identify-product", OFFICER)
-    p = first.product_id
+    p = first.stream_id
 
     answers = done(
         writer,
@@ -222,10 +232,10 @@ def test_an_order_that_fails_inside_harms_no_other(
     broken = order("record-guidance", OFFICER, p)
     plain = writing.handle
 
-    def handle(product, given, *rest):
+    def handle(states, given, *rest):
         if given is broken:
             raise ZeroDivisionError
-        return plain(product, given, *rest)
+        return plain(states, given, *rest)
 
     monkeypatch.setattr(writing, "handle", handle)
 
@@ -271,8 +281,8 @@ def test_the_same_key_twice_in_one_batch_is_stored_once(writer: Writer, journal:
     answers = done(writer, guidance, opening, guidance, opening, guidance)
 
     assert [a.repeated for a in answers] == [False, False, True, True, True]
-    assert {(a.product_id, a.version, a.facts) for a in answers} == {
-        (a.product_id, a.version, a.facts) for a in answers[:2]
+    assert {(a.stream_id, a.version, a.facts) for a in answers} == {
+        (a.stream_id, a.version, a.facts) for a in answers[:2]
     }
     assert names(journal, p) == ["identified", "guidance-given"]
     assert stored(own_database) == (3, 3)
@@ -293,14 +303,14 @@ def test_a_key_used_again_for_something_else_is_refused(writer: Writer, journal:
 
 def test_a_repeated_key_is_answered_as_before_however_far_the_product_has_come(writer: Writer, other: Writer) -> None:
     first = order("identify-product", OFFICER)
-    p = first.product_id
+    p = first.stream_id
     idea = order("submit-idea", PRODUCER, p)
     answers = done(writer, first, idea, order("endorse-idea", OFFICER, p))
 
     for who in (writer, other):
         again = done(who, idea, first)
-        assert [(a.product_id, a.version, a.position, a.facts) for a in again] == [
-            (a.product_id, a.version, a.position, a.facts) for a in (answers[1], answers[0])
+        assert [(a.stream_id, a.version, a.position, a.facts) for a in again] == [
+            (a.stream_id, a.version, a.position, a.facts) for a in (answers[1], answers[0])
         ]
         assert all(a.repeated for a in again)
 
@@ -416,7 +426,7 @@ def test_one_key_given_to_two_writers_at_once_is_stored_once(
 ) -> None:
     """The other process stores it between this one's look-up and its reading of the product."""
     opening = order("identify-product", OFFICER)
-    p = opening.product_id
+    p = opening.stream_id
     idea = order("submit-idea", PRODUCER, p)
     writer = writer_on(faulty)
     looked_up, streams = faulty.command, faulty.streams
@@ -457,20 +467,20 @@ def test_an_append_whose_outcome_is_unknown_is_stored_exactly_once(
         order("record-guidance", OFFICER, p),
         order("submit-idea", PRODUCER, p),
         opening,
-        order("record-guidance", OFFICER, opening.product_id),
+        order("record-guidance", OFFICER, opening.stream_id),
     ]
     faulty.before, faulty.after = before, after
 
     answers = done(writer, *batch)
 
-    assert [(a.product_id, a.version, len(a.facts)) for a in answers] == [
+    assert [(a.stream_id, a.version, len(a.facts)) for a in answers] == [
         (p, 2, 1),
         (p, 3, 1),
-        (opening.product_id, 1, 1),
-        (opening.product_id, 2, 1),
+        (opening.stream_id, 1, 1),
+        (opening.stream_id, 2, 1),
     ]
     assert names(faulty, p) == ["identified", "guidance-given", "idea-submitted"]
-    assert names(faulty, opening.product_id) == ["identified", "guidance-given"]
+    assert names(faulty, opening.stream_id) == ["identified", "guidance-given"]
     assert stored(own_database) == (5, 5)
     assert (faulty.before, faulty.after) == (0, 0)
 
@@ -479,7 +489,7 @@ def test_an_append_that_is_stored_after_it_was_given_up_is_stored_once(faulty: F
     """The server finishes it between our look-up of the command and our reading of the product."""
     writer = writer_on(faulty)
     opening = order("identify-product", OFFICER)
-    p = opening.product_id
+    p = opening.stream_id
     for step, version in ((opening, 1), (order("submit-idea", PRODUCER, p), 2), (order("endorse-idea", OFFICER, p), 3)):
         faulty.delayed = True
 
@@ -592,7 +602,7 @@ def test_the_thread_goes_on_after_anything_and_finishes_what_it_took(journal: Jo
 
     async def give() -> list[object]:
         writer.start(asyncio.get_running_loop())
-        p = (await writer.run(order("identify-product", OFFICER))).product_id
+        p = (await writer.run(order("identify-product", OFFICER))).stream_id
         orders = [order("record-guidance", OFFICER, p) for _ in range(150)]
         orders.insert(70, order("accept-plan", CHAIR, p))
         tasks = [asyncio.create_task(writer.run(given)) for given in orders]
@@ -608,6 +618,380 @@ def test_the_thread_goes_on_after_anything_and_finishes_what_it_took(journal: Jo
     assert [o.version for o in outcomes if isinstance(o, Answer)] == list(range(2, 152))
     assert writer.depth == 0
     assert stored(own_database) == (151, 151)
+
+
+# ── Commands over several streams ───────────────────────────────────────────────────────────────
+
+SECRETARY, PROVINCE_CHAIR = Role.COUNCIL_SECRETARY, Role.PROVINCE_CHAIR
+
+
+def several(writer: Writer, chapters: Sequence[Chapter], number: int) -> tuple[list[UUID], dict[str, UUID]]:
+    """The story of several products rated in one session of one council; the products, and the other streams."""
+    products: list[UUID] = []
+    ids: dict[str, UUID] = {}
+    members = 0
+    for command, role, body in chapters:
+        kind = COMMANDS[command].stream
+        members += command == "submit-score-sheet"
+        who = actor(role, members)
+        own: list[dict[str, Any]] = [{}]
+        if kind == "product":
+            named = "product_name" in body
+            own = [{"product_name": f"{body['product_name']} {n}"} if named else {} for n in range(number)]
+        elif command == "submit-score-sheet":
+            own = [{"product": product} for product in products]
+        elif command == "call-session":
+            own = [{"council": ids["council"], "products": products}]
+        on_products: list[UUID | None] = [*products] if products else [None] * number
+        streams = on_products if kind == "product" else [ids.get(kind)] * len(own)
+        orders = [order(command, who, at, **{**body, **mine}) for at, mine in zip(streams, own, strict=True)]
+        answers = done(writer, *orders)
+        if kind == "product":
+            products = [answer.stream_id for answer in answers]
+        else:
+            ids[kind] = answers[0].stream_id
+    return products, ids
+
+
+def concluded(writer: Writer, number: int) -> list[UUID]:
+    """Products whose rating is concluded: they await the province's decision."""
+    return several(writer, until("conclude-session", tea()), number)[0]
+
+
+def recognition(*products: UUID, **more: Any) -> Order:
+    return order("recognise", PROVINCE_CHAIR, products=products, effective_on="2026-10-20", **more)
+
+
+def check_numbers(journal: Journal, decisions: int, products: Sequence[UUID]) -> None:
+    """The book's numbers are without gap or double, and the products' certificates say the same."""
+    book = journal.streams([book_id("province", "25", 2026)])
+    entries = [entry for r in book for entry in r.fact.entries]
+    assert [r.originator_version for r in book] == list(range(1, decisions + 1))
+    assert [r.fact.number for r in book] == list(range(1, decisions + 1))
+    assert len({r.fact.decision_number for r in book}) == decisions
+    assert [e.certificate for e in entries] == list(range(1, len(products) + 1))
+    assert len({e.certificate_number for e in entries}) == len(products)
+    numbered = journal.streams([book_id("commune", COMMUNE, 2026)])
+    numbers = {r.fact.product: r.fact.product_number for r in numbered}
+    assert [r.fact.number for r in numbered] == list(range(1, len(numbered) + 1))
+    assert [r.fact.product_number for r in numbered] == [f"25-{COMMUNE}-{r.fact.number}-2026" for r in numbered]
+    assert sorted(e.product for e in entries) == sorted(products)
+    certified = {
+        r.originator_id: (r.fact.decision_number, r.fact.certificate_number, r.fact.product_number)
+        for r in journal.streams(products)
+        if r.fact.stored_name == "product.recognised"
+    }
+    assert certified == {
+        e.product: (r.fact.decision_number, e.certificate_number, numbers[e.product])
+        for r in book
+        for e in r.fact.entries
+    }
+
+
+def transactions(url: str, streams: Sequence[UUID]) -> list[tuple[str, int]]:
+    """Newest fact of each stream: the transaction that wrote it, and its position."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT DISTINCT ON (originator_id) xmin::text, notification_id FROM ocop.events"
+            " WHERE originator_id = ANY (%s) ORDER BY originator_id, originator_version DESC",
+            (list(streams),),
+        ).fetchall()
+
+
+def test_a_decision_on_three_products_is_one_transaction(writer: Writer, journal: Journal, own_database: str) -> None:
+    products = concluded(writer, 3)
+    commands, facts = stored(own_database)
+
+    answer = done(writer, recognition(*products))[0]
+
+    assert stored(own_database) == (commands + 1, facts + 4)
+    assert (answer.stream_id, answer.version) == (book_id("province", "25", 2026), 1)
+    assert answer.facts == (("book.decision-issued", 1, answer.position),)
+    written = transactions(own_database, [*products, answer.stream_id])
+    assert len({transaction for transaction, _ in written}) == 1
+    assert sorted(at for _, at in written) == list(range(answer.position - 3, answer.position + 1))
+    check_numbers(journal, 1, products)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_decision_on_three_products_is_all_or_nothing(
+    writer: Writer, other: Writer, journal: Journal, own_database: str, batched: bool
+) -> None:
+    """One of them is recognised already, by another process; the other two stay as they were."""
+    p, q, r = concluded(writer, 3)
+    done(other, recognition(q))
+    before = stored(own_database)
+
+    if batched:
+        outcomes = writer.carry_out([order("record-guidance", OFFICER, p), recognition(p, q, r), recognition(r)])
+        assert [type(o) for o in outcomes] == [Answer, WrongOrder, Answer]
+        assert stored(own_database) == (before[0] + 2, before[1] + 3)
+    else:
+        refused(writer, WrongOrder, recognition(p, q, r), recognition(r, q))
+        assert stored(own_database) == before
+        done(writer, recognition(p), recognition(r))
+        check_numbers(journal, 3, [p, q, r])
+    assert "recognised" in names(journal, r)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 1), (2, 1)])
+def test_a_decision_whose_outcome_is_unknown_is_stored_exactly_once(
+    faulty: Faulty, own_database: str, before: int, after: int
+) -> None:
+    writer = writer_on(faulty)
+    products = concluded(writer, 4)
+    commands, facts = stored(own_database)
+    faulty.before, faulty.after = before, after
+
+    answers = done(writer, recognition(*products[:3]), recognition(products[3]))
+
+    assert [(a.version, len(a.facts)) for a in answers] == [(1, 1), (2, 1)]
+    assert stored(own_database) == (commands + 2, facts + 6)
+    check_numbers(faulty, 2, products)
+
+
+def test_a_repeated_decision_is_answered_as_before_and_stores_nothing(
+    writer: Writer, other: Writer, journal: Journal, own_database: str
+) -> None:
+    *products, last = concluded(writer, 4)
+    given = recognition(*products, key="k")
+    answer = done(writer, given)[0]
+    done(writer, recognition(last), order("notify-result", Role.PROVINCE_OFFICER, products[0]))
+    before = stored(own_database)
+
+    for who in (writer, other):
+        again = done(who, given, given)
+        assert [replace(a, repeated=False) for a in again] == [answer, answer]
+        assert all(a.repeated for a in again)
+        refused(who, KeyReused, recognition(last, key="k"))
+
+    assert stored(own_database) == before
+    check_numbers(journal, 2, [*products, last])
+
+
+@pytest.mark.parametrize("moment", ["latest", "streams", "command"])
+def test_one_decision_given_to_two_writers_at_once_is_stored_once(
+    faulty: Faulty, other: Writer, own_database: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Whenever the other process stores it, this one repeats the answer: the products were read before the look-up."""
+    writer = writer_on(faulty)
+    products = concluded(writer, 3)
+    given = recognition(*products)
+    rivals = [given]
+    before = stored(own_database)
+    then = getattr(faulty, moment)
+
+    def overtaken(*args: Any) -> Any:
+        found = then(*args)
+        if rivals:
+            done(other, rivals.pop())
+        return found
+
+    monkeypatch.setattr(faulty, moment, overtaken)
+    faulty.before = 1
+
+    answer = done(writer, given)[0]
+
+    assert not rivals
+    assert answer.repeated
+    assert stored(own_database) == (before[0] + 1, before[1] + 4)
+    check_numbers(faulty, 1, products)
+
+
+def test_a_needed_product_that_another_process_moved_on_is_found_out(
+    writer: Writer, other: Writer, journal: Journal
+) -> None:
+    """What is kept of it here is old: the decision is taken on what is stored."""
+    p, q = concluded(writer, 2)
+    mend = {"reason": "Ghi nhầm.", "authority": "BB 01", "version": 6}
+    for product, name in ((p, "Chè một"), (q, "Chè hai")):
+        done(other, order("correct-fact", CHAIR, product, now={"product_name": name}, **mend))
+
+    done(writer, recognition(p, q))
+
+    check_numbers(journal, 1, [p, q])
+    assert names(journal, p)[-2:] == names(journal, q)[-2:] == ["fact-corrected", "recognised"]
+    kept = writer._journeys.kept(p)
+    assert kept is not None
+    assert kept == writer_on(journal)._journeys.load([p])[p]
+
+
+def test_a_needed_council_that_another_process_dissolved_is_found_out(
+    writer: Writer, other: Writer, journal: Journal, own_database: str
+) -> None:
+    """A session writes nothing to its council: no version of the council's is at stake, and still it must be right."""
+    (p,), ids = several(writer, until("set-up-council", tea()), 1)
+    done(other, order("dissolve-council", PROVINCE_CHAIR, ids["council"], effective_on="2026-09-28"))
+    before = stored(own_database)
+
+    refused(writer, WrongOrder, order("call-session", SECRETARY, council=ids["council"], products=[p]))
+
+    assert stored(own_database) == before
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_needed_council_that_is_dissolved_during_the_decision_is_found_out(
+    writer: Writer, other: Writer, journal: Journal, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    (p,), ids = several(writer, until("set-up-council", tea()), 1)
+    if not kept:  # the decision is then taken on what was read a moment ago
+        writer._journeys.forget([p, *ids.values()])
+    rivals = [order("dissolve-council", PROVINCE_CHAIR, ids["council"], effective_on="2026-09-28")]
+    append = journal.append
+
+    def overtaken(facts: Sequence[Recorded], beside: Beside) -> list[int]:
+        if rivals:
+            done(other, rivals.pop())
+        return append(facts, beside)
+
+    monkeypatch.setattr(journal, "append", overtaken)
+
+    refused(writer, WrongOrder, order("call-session", SECRETARY, council=ids["council"], products=[p]))
+
+    assert not rivals
+    assert names(journal, p)[-1] == "advisory-reported"
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_needed_council_that_is_changed_during_the_decision_is_decided_on_again(
+    writer: Writer, other: Writer, journal: Journal, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    """Once in the batch, once more while it is settled alone: the session has the members of the last decision."""
+    (p,), ids = several(writer, until("set-up-council", tea()), 1)
+    members = EXAMPLES["change-council-members"]["members"]
+    changes = [[*members[:2], {**members[2], "person": f"council-member-{n}"}] for n in (5, 6)][:attempts]
+    rivals = [
+        order("change-council-members", PROVINCE_CHAIR, ids["council"], members=m, effective_on="2026-09-28")
+        for m in reversed(changes)
+    ]
+    append = journal.append
+
+    def overtaken(facts: Sequence[Recorded], beside: Beside) -> list[int]:
+        if rivals:
+            done(other, rivals.pop())
+        return append(facts, beside)
+
+    monkeypatch.setattr(journal, "append", overtaken)
+
+    called = done(writer, order("call-session", SECRETARY, council=ids["council"], products=[p]))[0]
+
+    fact: Any = journal.streams([called.stream_id])[0].fact
+    assert fact.members[2].person == changes[-1][2]["person"]
+    assert names(journal, p)[-2:] == ["advisory-reported", "put-on-agenda"]
+
+
+def test_a_product_kept_from_before_the_session_is_not_left_out_of_it(
+    writer: Writer, other: Writer, journal: Journal
+) -> None:
+    """Called and scored through one process, closed through another that last saw the product before all that."""
+    story = until("conclude-session", tea())
+    put = next(n for n, (command, _, _) in enumerate(story) if command == "call-session")
+    end = next(n for n, (command, _, _) in enumerate(story) if command == "close-scoring")
+    (p,), ids = several(writer, story[:put], 1)
+    called = done(other, order("call-session", SECRETARY, council=ids["council"], products=[p]))[0]
+    members = 0
+    for command, role, body in story[put + 1 : end]:
+        members += command == "submit-score-sheet"
+        more = {"product": p} if members else {}
+        done(other, order(command, actor(role, members), called.stream_id, **{**body, **more}))
+    kept = writer._journeys.kept(p)
+    assert kept is not None
+    assert kept.dossier.session is None
+
+    done(writer, *(order(command, role, called.stream_id, **body) for command, role, body in story[end:]))
+
+    assert names(journal, p)[-2:] == ["sheets-opened", "scoring-concluded"]
+
+
+def test_a_command_of_another_kind_of_stream_finds_nothing(writer: Writer, other: Writer, own_database: str) -> None:
+    """The id of a council is not that of a product, whether it is in memory or not."""
+    council = done(writer, order("set-up-council", PROVINCE_CHAIR))[0].stream_id
+    p = opened(writer)
+    before = stored(own_database)
+
+    for who in (writer, other):
+        refused(who, NotFound, order("record-guidance", OFFICER, council), order("record-guidance", OFFICER, council))
+        refused(who, NotFound, order("dissolve-council", PROVINCE_CHAIR, p))
+        refused(who, NotFound, order("call-session", SECRETARY, council=p, products=[p]))
+        refused(who, NotFound, order("call-session", SECRETARY, council=council, products=[council]))
+        refused(who, NotFound, recognition(council))
+
+    assert stored(own_database) == before
+
+
+def test_two_writers_at_once_give_each_number_once(
+    writer: Writer, other: Writer, journal: Journal, own_database: str
+) -> None:
+    """The must-show: 200 recognitions of one authority."""
+    products = concluded(writer, 200)
+    commands, facts = stored(own_database)
+    outcomes: list[Answer] = []
+
+    def issue(who: Writer, mine: Sequence[UUID]) -> None:
+        waiting = list(mine)
+        while waiting:
+            batch = [recognition(waiting.pop()) for _ in range(min(len(waiting), random.randint(1, 8)))]
+            outcomes.extend(done(who, *batch))
+
+    threads = [threading.Thread(target=issue, args=(w, products[n::2])) for n, w in enumerate((writer, other))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert sorted(a.version for a in outcomes) == list(range(1, 201))
+    assert stored(own_database) == (commands + 200, facts + 400)
+    check_numbers(journal, 200, products)
+
+
+class AwayKeys(MemoryKeys):
+    """Keys that cannot be reached for a while."""
+
+    away = 0
+
+    def find(self, subject: UUID) -> bytes | None:
+        if self.away:
+            self.away -= 1
+            raise StoreError("away")
+        return super().find(subject)
+
+
+def test_keys_that_are_away_for_a_moment_are_waited_for(journal: Journal, own_database: str) -> None:
+    keys = AwayKeys()
+    writer = Writer(journal, law_book(), Keeper(b"k" * 32, keys), lambda: NOW)
+    (p,), ids = several(writer, until("open-scoring", tea()), 1)
+    commands, facts = stored(own_database)
+    keys.away = 3
+    sheet = next(body for command, _, body in tea() if command == "submit-score-sheet")
+    member = actor(Role.COUNCIL_MEMBER, 1)
+
+    outcomes = done(
+        writer,
+        order("record-guidance", OFFICER, opened(writer)),
+        order("submit-score-sheet", member, ids["session"], **{**sheet, "product": p}),
+    )
+
+    assert [len(a.facts) for a in outcomes] == [1, 1]
+    assert keys.away == 0
+    assert stored(own_database) == (commands + 3, facts + 3)
+
+
+def test_a_database_without_its_keys_is_a_store_that_is_away(server_url: str, own_database: str) -> None:
+    with ConnectionPool(service_conninfo(own_database), min_size=1, timeout=0.5, kwargs={"autocommit": True}) as pool:
+        keys = DatabaseKeys(pool)
+        assert keys.add(UUID(int=1), b"wrapped") == b"wrapped"
+        with away(server_url, own_database):
+            for call in (lambda: keys.find(UUID(int=1)), lambda: keys.add(UUID(int=2), b"more")):
+                with pytest.raises(StoreError):
+                    call()
+        settled(lambda: _found(keys, UUID(int=1)) == b"wrapped", 20)
+        assert keys.find(UUID(int=2)) is None
+
+
+def _found(keys: DatabaseKeys, subject: UUID) -> bytes | None:
+    with suppress(StoreError):
+        return keys.find(subject)
+    return None
 
 
 # ── Claims ──────────────────────────────────────────────────────────────────────────────────────
@@ -758,27 +1142,17 @@ def test_corrections_are_folded_into_the_states_kept_in_memory(writer: Writer, j
 def test_a_writer_ahead_of_a_restored_database_leaves_no_gap(own_database: str) -> None:
     """Facts that the database lost are not built upon: the order is decided again on what is there."""
     journal = Journal(own_database)
-    writer = Writer(journal, law_book())
-    officer = actor(Role.COMMUNE_OFFICER)
-
-    def give(command: str, product: UUID | None, **body: Any) -> Answer:
-        parsed = COMMANDS[command].model_validate_json(json.dumps(body))
-        command_id = command_id_of(officer, None)
-        key = product or product_id(command_id)
-        answer = writer.carry_out([Order(command_id, key, parsed, officer, digest_of(str(key), parsed))])[0]
-        assert isinstance(answer, Answer), answer
-        return answer
-
-    product = give("identify-product", None, product_name="Chè", commune="04876", origin="existing", cycle=2026)
+    writer = writer_on(journal)
+    p = opened(writer)
     for _ in range(3):
-        give("record-guidance", product.product_id, form="class", title="Lớp", given_by="Xã")
+        done(writer, order("record-guidance", OFFICER, p))
     with psycopg.connect(own_database) as connection:
         connection.execute("ALTER TABLE ocop.events DISABLE TRIGGER ALL")
         connection.execute("DELETE FROM ocop.events WHERE originator_version > 2")
         connection.execute("ALTER TABLE ocop.events ENABLE TRIGGER ALL")
 
-    answer = give("record-guidance", product.product_id, form="class", title="Lớp", given_by="Xã")
+    answer = done(writer, order("record-guidance", OFFICER, p))[0]
 
     assert answer.version == 3
-    assert [r.originator_version for r in journal.streams([product.product_id])] == [1, 2, 3]
+    assert [r.originator_version for r in journal.streams([p])] == [1, 2, 3]
     journal.close()
