@@ -169,6 +169,9 @@ def _tell(chapters: list[Chapter]) -> Template:
         done = handle(states, order, law, seals, moment, history)
         assert done.recorded, name
         states.update(done.states)
+        for recorded in done.recorded:
+            if recorded.originator_id not in ids.values():
+                ids["numbers"] = recorded.originator_id  # the commune's book of product numbers
         place, numbers = len(commands) - 1, {key: number for number, key in enumerate(ids.values())}
         begins: tuple[int, int, int] | None = (numbers[stream], done.before, done.after)
         for recorded in done.recorded:

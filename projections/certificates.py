@@ -5,6 +5,7 @@ certificate, whether issued here or taken over from a register; a newer one of t
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -46,6 +47,21 @@ STATUS: LiteralString = """CASE
 HOLDING: LiteralString = "status IN ('valid', 'expiring', 'extended')"
 
 
+RECOGNITIONS = (ProductRecognised, c.RecognitionRecorded)
+TOLD = (
+    *RECOGNITIONS,
+    c.CertificateNoticeDue,
+    c.WrittenNoticeGiven,
+    c.CertificateExpired,
+    c.CertificateExtended,
+    c.CertificateSuspended,
+    c.SuspensionLifted,
+    c.CertificateRevoked,
+    c.ProducerRegistered,
+)
+"""Facts that make or change a row."""
+
+
 class Certificates(ReadModel):
     """Writes the rows. ``current``: the product's latest, which every later fact of its life concerns."""
 
@@ -73,11 +89,17 @@ class Certificates(ReadModel):
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
         """A row for each recognition, with the name that was certified; what follows changes the current row."""
-        for r in page.facts:
-            if isinstance(r.fact, ProductRecognised):
-                self._add(cursor, table, page, r, _of_decision(r.fact))
-            elif isinstance(r.fact, c.RecognitionRecorded):
-                self._add(cursor, table, page, r, _of_past(r.fact))
+        told = [r for r in page.facts if isinstance(r.fact, TOLD)]
+        first = self._first_of_their_products(cursor, table, told)
+        if first:
+            rows = [self._row(page, r) | {"current": True} for r in first.values()]
+            names = list(rows[0])
+            cursor.executemany(_insert(table, names), [[row[name] for name in names] for row in rows])
+        for r in told:
+            if r.originator_id in first:
+                continue
+            if isinstance(r.fact, RECOGNITIONS):
+                self._add(cursor, table, page, r)
             elif change := _change_of(r):
                 assignments, values = change
                 statement = SQL("UPDATE {} SET ").format(table) + SQL(assignments)
@@ -90,7 +112,27 @@ class Certificates(ReadModel):
                     (r.fact.registration, r.fact.name, r.originator_id),
                 )
 
-    def _add(self, cursor: Cursor, table: Identifier, page: Page, r: Recorded, stated: dict[str, Any]) -> None:
+    def _first_of_their_products(
+        self, cursor: Cursor, table: Identifier, told: Sequence[Recorded]
+    ) -> dict[UUID, Recorded]:
+        """Recognitions of products of which nothing else is told here or was before: most of them, taken at once."""
+        often = Counter(r.originator_id for r in told)
+        alone = {r.originator_id: r for r in told if often[r.originator_id] == 1 and isinstance(r.fact, RECOGNITIONS)}
+        if not alone:
+            return {}
+        query = SQL("SELECT DISTINCT product_id FROM {} WHERE product_id = ANY(%s)").format(table)
+        known = {row[0] for row in cursor.execute(query, (list(alone),))}
+        return {key: r for key, r in alone.items() if key not in known}
+
+    def _add(self, cursor: Cursor, table: Identifier, page: Page, r: Recorded) -> None:
+        row = self._row(page, r)
+        cursor.execute(_insert(table, list(row)), list(row.values()))
+        _link(cursor, table, r.originator_id, r.position, isinstance(r.fact, ProductRecognised))
+
+    def _row(self, page: Page, r: Recorded) -> dict[str, Any]:
+        fact = r.fact
+        assert isinstance(fact, RECOGNITIONS)
+        stated = _of_decision(fact) if isinstance(fact, ProductRecognised) else _of_past(fact)
         p = page.products[r.originator_id]
         found = commune(p.commune)
         row = {
@@ -106,9 +148,7 @@ class Certificates(ReadModel):
             "province": found.province if found else "",
             "illustrative": r.envelope.source.kind == "illustrative",
         }
-        row |= {"last_day": row["valid_to"], "window_days": self._window(row["valid_to"])}
-        cursor.execute(_insert(table, list(row)), list(row.values()))
-        _link(cursor, table, r.originator_id, r.position, isinstance(r.fact, ProductRecognised))
+        return row | {"last_day": row["valid_to"], "window_days": self._window(row["valid_to"])}
 
     def _extend(self, cursor: Cursor, table: Identifier, product_id: UUID, until: date) -> None:
         cursor.execute(
@@ -150,8 +190,10 @@ def _of_past(fact: c.RecognitionRecorded) -> dict[str, Any]:
         "stars": fact.stars,
         "year": fact.year,
         "decision_number": fact.decision_number,
+        "signer": None,
         "level": fact.level,
         "authority": fact.authority,
+        "product_number": None,
         "issued_on": fact.decided_on,
         "valid_to": fact.valid_to,
         "warnings": _as_json([w.model_dump() for w in fact.warnings]),
