@@ -23,6 +23,7 @@ from api.cli_import import imports
 from api.cli_law import law
 from api.demonstration.actors import demonstration_actors
 from api.demonstration.loader import load_demonstration
+from api.installation import installed_settings
 from api.security import Tokens, make_tokens, read_holders
 from application.database import (
     CannotMigrate,
@@ -192,7 +193,7 @@ def project(
 @cli.command()
 def demo(address: Annotated[str, typer.Option(help="A running service.")] = "http://127.0.0.1:8000") -> None:
     """Load the demonstration into a running, empty service through its public API."""
-    settings = Settings.from_environment()
+    settings = installed_settings()
     if not load_demonstration(address, settings.tokens, console):
         raise typer.Exit(1)
 
@@ -209,7 +210,7 @@ def migrate_command() -> None:
 @cli.command()
 def rebuild(names: Annotated[list[str] | None, typer.Argument(help="Read models; default: all.")] = None) -> None:
     """Rebuild read models beside the old ones, compare, switch; reads go on meanwhile."""
-    settings = Settings.from_environment()
+    settings = installed_settings()
     configure_logs(settings.log_format)
     url, _ = _prepare(settings)
     known = [model.name for model in read_models(law_book())]
@@ -231,7 +232,7 @@ def projections_command(
     retry: Annotated[bool, typer.Option(help="Try parked facts again.")] = False,
 ) -> None:
     """How far each read model has come, and what is parked."""
-    settings = Settings.from_environment()
+    settings = installed_settings()
     configure_logs(settings.log_format)
     url, _ = _prepare(settings)
     projector = _projector(url)
@@ -250,7 +251,7 @@ def tokens_command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Print the bearer tokens of this installation (they stand in a file of mode 600)."""
-    settings = Settings.from_environment()
+    settings = installed_settings()
     make_tokens(settings.tokens, demonstration_actors())
     if as_json:
         print(json.dumps([h.model_dump(mode="json") for h in read_holders(settings.tokens)], ensure_ascii=False))

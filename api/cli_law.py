@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 import domain.law
+from api.installation import installed_settings
 from api.law_page import law_page
 from application.database import EmbeddedPostgres, is_current
 from application.logs import configure_logs
@@ -89,7 +90,7 @@ def recheck_command(
     ] = None,
 ) -> None:
     """Take every stored decision again with the rules as loaded; exit code 1 when one comes out otherwise."""
-    settings = Settings.from_environment()
+    settings = installed_settings()
     configure_logs(settings.log_format)
     try:
         book = load(rules) if rules else law_book()

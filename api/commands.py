@@ -5,9 +5,11 @@ here by hand, not by the framework: one pass over the bytes, strict, with a size
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints, ValidationError
@@ -20,6 +22,7 @@ from api.examples import EXAMPLES
 from api.problems import Problem, doubled_field, field_problem
 from api.security import caller
 from application.handle import Order, asked, command_id_of
+from application.store import Journal
 from application.writer import Answer, Writer
 from domain.book.commands import BookCommand
 from domain.book.state import book_id
@@ -119,10 +122,19 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     writer: Writer = state.writer
     target = named or new_stream(command_id, kind.stream)
     answer = await writer.run(Order(command_id, target, command, actor, digest, expected))
-    return answered(answer, kind.stream, opened=kind.name in OPENING)
+    more: dict[str, Any] = {}
+    if isinstance(command, BookCommand):
+        more["decision"] = await to_thread.run_sync(_decision, state.journal, answer, limiter=state.feed)
+    return answered(answer, kind.stream, opened=kind.name in OPENING, more=more)
 
 
-def answered(answer: Answer, kind: str, *, opened: bool) -> Response:
+def _decision(journal: Journal, answer: Answer) -> dict[str, Any] | None:
+    """The decision as entered in the book: its numbers are what the caller waits for."""
+    entered = journal.fact_at(answer.stream_id, answer.version)
+    return entered.fact.model_dump(mode="json") if entered else None
+
+
+def answered(answer: Answer, kind: str, *, opened: bool, more: Mapping[str, Any]) -> Response:
     """201 for an opened stream, 200 else; the version as ETag, the position to wait for."""
     body = {
         f"{kind}_id": answer.stream_id,
@@ -130,6 +142,7 @@ def answered(answer: Answer, kind: str, *, opened: bool) -> Response:
         "position": answer.position,
         "facts": [{"fact": name, "version": version, "position": at} for name, version, at in answer.facts],
         "repeated": answer.repeated,
+        **more,
     }
     headers = {"ETag": etag(answer.version), "X-Position": str(answer.position)}
     if opened:

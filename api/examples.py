@@ -251,7 +251,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "level": "province",
             }
         ],
-        "effective_on": "2024-11-15",
     },
     "register-producer": {
         "registration": "HTX-0031",

@@ -6,13 +6,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 
+from api.personal import shown
 from api.problems import Problem
 from api.supervisors import Caller, fresh, today
 from application.store import Journal
 from domain.law.areas import covers
-from domain.stream import Fact
 from domain.streams import CATALOGUE
-from domain.values import Actor, Role
+from domain.values import Role
 from projections.certificates import CertificateStatus, find_certificates
 from projections.scope import Scope
 
@@ -63,7 +63,7 @@ async def events(
             "version": r.originator_version,
             "type": r.fact.stored_name,
             **r.envelope.model_dump(mode="json", exclude={"data"}),
-            "data": _shown(r.fact, actor),
+            "data": shown(r.fact.model_dump(mode="json"), actor),
         }
         for r in page
         if (not wanted or r.fact.stored_name in wanted)
@@ -75,27 +75,6 @@ async def events(
 
 _FOR_INTEGRATORS = ("product.", "book.")
 """What councils do among themselves, members' ties above all, stays with the authorities."""
-_PERSONAL = (
-    "representative",
-    "representative_is_woman",
-    "representative_ethnic_group",
-    "phone",
-    "email",
-    "address",
-    "received_by",
-    "complainant",
-)
-
-
-def _shown(fact: Fact, reader: Actor) -> dict[str, Any]:
-    """A fact as a reader of the feed gets it: what concerns a person stays with the authorities."""
-    data = fact.model_dump(mode="json")
-    if reader.role is not Role.INTEGRATOR:
-        return data
-    for named in ("producer", "holder"):
-        if isinstance(data.get(named), dict):
-            data[named] = {name: value for name, value in data[named].items() if name not in _PERSONAL}
-    return {name: value for name, value in data.items() if name not in _PERSONAL and name != "register_row"}
 
 
 @router.get("/certificates", dependencies=[Depends(fresh)])

@@ -58,6 +58,7 @@ ANSWER_SCHEMA: dict[str, Any] = {
             },
         },
         "repeated": {"type": "boolean"},
+        "decision": {"type": "object", "description": "Of decisions: the entry in the book with its numbers"},
     },
 }
 PROBLEM_RESPONSE: dict[str, Any] = {

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from pydantic_core import to_json
 
 from api.conditional import etag, least_position, unchanged
+from api.personal import shown
 from api.problems import Problem
 from api.security import caller
 from domain.law.calendar import legal_date
@@ -112,7 +113,8 @@ async def trail(
         if row is None:
             raise no_such_product()
         rows = await trail_of(connection, product_id, after, limit)
-    return {"product_id": product_id, "name": row["name"], "trail": rows}
+    told = [{**entry, "data": shown(entry["data"], actor, own=row["registered"])} for entry in rows]
+    return {"product_id": product_id, "name": row["name"], "trail": told}
 
 
 @router.get("/worklist", dependencies=[Depends(fresh)])

@@ -108,7 +108,8 @@ def handle(
     for entry in [*(e for e in decided if isinstance(e, For)), *own]:
         kind = kind_of(entry.fact)
         before = changed.get(entry.stream_id) or states.get(entry.stream_id) or kind.empty
-        telling = Told(before.version + 1, entry.fact, effective_on, command.source, order.actor.person)
+        day = entry.fact.dated(effective_on)
+        telling = Told(before.version + 1, entry.fact, day, command.source, order.actor.person)
         after = kind.evolve(before, telling)
         changed[entry.stream_id] = after
         if entry.stream_id == order.stream_id:
@@ -116,7 +117,7 @@ def handle(
         wrapped = envelope(
             entry.fact,
             recorded_at=moment.at,
-            effective_on=effective_on,
+            effective_on=day,
             actor=order.actor,
             paper=command.paper,
             source=command.source,

@@ -48,6 +48,10 @@ SELECT_SPAN_OF = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE originator_id BETWEEN %b AND %b AND topic = ANY(%b) ORDER BY originator_id, originator_version"
 )
+SELECT_FACT = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE originator_id = %b AND originator_version = %b"
+)
 SELECT_LATEST = (
     "SELECT originator_version, notification_id FROM ocop.events WHERE originator_id = %s"
     " ORDER BY originator_version DESC LIMIT 1"
@@ -264,6 +268,12 @@ class Journal(Application[UUID]):
         with self._connection() as connection:
             row = connection.execute(SELECT_LATEST, (stream,), prepare=True).fetchone()
         return (row["originator_version"], row["notification_id"]) if row else (0, 0)
+
+    def fact_at(self, stream: UUID, version: int) -> Recorded | None:
+        """One fact of a stream, if it has come that far."""
+        with self._connection() as connection:
+            row = connection.execute(SELECT_FACT, (stream, version), prepare=True, binary=True).fetchone()
+        return _recorded(row) if row else None
 
     def command(self, command_id: UUID) -> CommandRow | None:
         """What a command id was used for, if it was."""

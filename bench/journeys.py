@@ -201,7 +201,7 @@ def _places(state: str, ids: dict[str, UUID], command: str, place: int) -> bytes
         command: f"%(command{place})s",
     }
     if "session" in ids:
-        words[str(round_key(ids["session"], 1))] = "%(round)s"
+        words[str(round_key(ids["session"], ids["product"], 1))] = "%(round)s"
     pattern = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     return re.sub(pattern, lambda found: words[found[0]], state.replace("%", "%%")).encode()
 
@@ -232,7 +232,7 @@ class Journey:
             **{f"command{i}".encode(): str(c).encode() for i, c in enumerate(self.commands)},
         }
         if "session" in streams:
-            self.words[b"round"] = str(round_key(streams["session"], 1)).encode()
+            self.words[b"round"] = str(round_key(streams["session"], streams["product"], 1)).encode()
         self.told = 0
 
     @property

@@ -16,6 +16,10 @@ class Fact(Value):
     step: ClassVar[Step | None]
     correctable: ClassVar[frozenset[str]] = frozenset()
 
+    def dated(self, day: date) -> date:
+        """The day it takes effect: ``day``, of the act, unless the fact itself names another."""
+        return day
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -195,10 +195,11 @@ class Source(Value):
     """Where a fact comes from.
 
     ``native``: done in the service. ``paper``: entered afterwards from a paper whose scan has the
-    given SHA-256. ``illustrative``: made up to show the service; never evidence of anything.
+    given SHA-256. ``register``: taken over from a province's register, whose file the fact itself names.
+    ``illustrative``: made up to show the service; never evidence of anything.
     """
 
-    kind: Literal["native", "paper", "illustrative"] = "native"
+    kind: Literal["native", "paper", "register", "illustrative"] = "native"
     scan_sha256: Sha256 | None = None
     note: Line | None = None
 

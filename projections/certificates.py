@@ -66,12 +66,12 @@ class Certificates(ReadModel):
     """Writes the rows. ``current``: the product's latest, which every later fact of its life concerns."""
 
     name = "certificates"
-    version = 2
+    version = 3
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
-            position bigint PRIMARY KEY, product_id uuid NOT NULL, number text NOT NULL, stars int NOT NULL,
+            position bigint PRIMARY KEY, product_id uuid NOT NULL, number text, stars int NOT NULL,
             year int NOT NULL, decision_number text NOT NULL, signer text, level text, authority text,
-            product_number text, issued_on date, valid_to date, extended_to date, last_day date,
+            product_number text, issued_on date, valid_to date, valid_to_basis text, extended_to date, last_day date,
             window_days int NOT NULL, current boolean NOT NULL, renewed boolean NOT NULL DEFAULT false,
             replaced_on date, suspended boolean NOT NULL DEFAULT false, expired_on date, revoked_on date,
             notices text NOT NULL DEFAULT '[]', noticed int[] NOT NULL DEFAULT '{{}}', written_notice text,
@@ -81,6 +81,7 @@ class Certificates(ReadModel):
         CREATE INDEX {i1} ON {table} (product_id);
         CREATE INDEX {i2} ON {table} (province, commune);
         CREATE INDEX {i3} ON {table} (number);
+        CREATE INDEX {i5} ON {table} (decision_number);
         CREATE INDEX {i4} ON {table} (last_day) WHERE current AND expired_on IS NULL AND revoked_on IS NULL;
     """
 
@@ -180,22 +181,24 @@ def _of_decision(fact: ProductRecognised) -> dict[str, Any]:
         "product_number": fact.product_number,
         "issued_on": fact.issued_on,
         "valid_to": fact.valid_to,
+        "valid_to_basis": "given",
         "warnings": _as_json([w.model_dump() for w in fact.warnings]),
     }
 
 
 def _of_past(fact: c.RecognitionRecorded) -> dict[str, Any]:
     return {
-        "number": fact.certificate_number or fact.decision_number,
+        "number": fact.certificate_number,
         "stars": fact.stars,
         "year": fact.year,
         "decision_number": fact.decision_number,
         "signer": None,
         "level": fact.level,
         "authority": fact.authority,
-        "product_number": None,
+        "product_number": fact.product_number,
         "issued_on": fact.decided_on,
         "valid_to": fact.valid_to,
+        "valid_to_basis": ("given" if fact.valid_to_given else "computed") if fact.valid_to else None,
         "warnings": _as_json([w.model_dump() for w in fact.warnings]),
     }
 
@@ -285,7 +288,7 @@ def endings_in(pool: Any) -> FindEndings:
 
 
 ENDINGS: LiteralString = """
-SELECT position, product_id, number, last_day FROM read.certificates
+SELECT position, product_id, coalesce(number, decision_number), last_day FROM read.certificates
 WHERE position > %(after)s AND current AND expired_on IS NULL AND revoked_on IS NULL
   AND last_day <= %(until)s AND (last_day < %(today)s OR NOT (
         SELECT min(mark) FROM unnest(%(marks)s::int[]) AS mark WHERE mark >= last_day - %(today)s::date
@@ -323,7 +326,7 @@ async def find_certificates(
 
 _AS_THEY_ARE = (
     *("position", "number", "status", "stars", "year", "decision_number", "signer", "level", "authority"),
-    *("product_number", "issued_on", "valid_to", "extended_to", "last_day", "replaced_on", "expired_on"),
+    *("product_number", "issued_on", "valid_to", "valid_to_basis", "extended_to", "last_day", "replaced_on", "expired_on"),
     *("revoked_on", "source", "illustrative"),
 )
 

@@ -14,7 +14,7 @@ from domain.decide import COMMANDS
 from domain.law.areas import area_name, province_of_area
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.law.models import Competence, Level, Regime, Sheet
+from domain.law.models import MARK_NAMES, Competence, Level, Regime, Sheet
 from domain.law.recompute import digest_of
 from domain.law.scoring import band_of, checklist, spread
 from domain.product import certificate_facts as c
@@ -198,16 +198,18 @@ def _competence(
         except NoRegime:
             regime = None
     rule = law.competence(name, province, regime, level)
-    return None if rule is None else _rule(name, rule)
+    return None if rule is None else _rule(name, rule, regime)
 
 
-def _rule(name: str, rule: Competence) -> dict[str, Any]:
+def _rule(name: str, rule: Competence, regime: Regime | None) -> dict[str, Any]:
+    # A regime's file names its own articles alone: beside a decision they need the decree's name.
+    decree = f"{regime.decision}, " if regime is not None and rule.legal_basis.startswith("Đ") else ""
     return {
         "command": name,
         "vi": COMMANDS[name].vi,
         "en": COMMANDS[name].en,
         "roles": [_role(role) for role in rule.roles],
-        "legal_basis": rule.legal_basis,
+        "legal_basis": decree + rule.legal_basis,
         "mark": rule.mark,
     }
 
@@ -216,7 +218,7 @@ def _signed(decision: Recorded, told: Mapping[str, Any], level: Level | None) ->
     """Who signed, for which authority, and on which basis, in one sentence."""
     fact, on_day = decision.fact, decision.envelope.effective_on
     rule = told["competence"]
-    basis = f"{rule['legal_basis']}; {rule['mark']}" if rule else "—"
+    basis, basis_en = (f"{rule['legal_basis']} ({mark})" for mark in MARK_NAMES[rule["mark"]]) if rule else ("—", "—")
     number, who, office = told["decision_number"], told["person"], told["office"]
     if isinstance(fact, c.RecognitionRecorded):
         when, when_en = (day(fact.decided_on), str(fact.decided_on)) if fact.decided_on else (str(fact.year),) * 2
@@ -224,18 +226,18 @@ def _signed(decision: Recorded, told: Mapping[str, Any], level: Level | None) ->
             "vi": f"Theo sổ, văn bản đã có: {told['name'] or 'không rõ cơ quan'}, quyết định {number} ({when});"
             f" {who}, {office}, ghi nhận theo {basis}.",
             "en": f"As a register or paper has it: {told['name_en'] or 'authority not known'}, decision {number}"
-            f" ({when_en}); entered by {who}, {office}, under {basis}.",
+            f" ({when_en}); entered by {who}, {office}, under {basis_en}.",
         }
     name, name_en = (level.authority_vi, level.authority_en) if level else (told["level"],) * 2
     place = told["area"]["name"]
     if number is None:
         return {
             "vi": f"{name} ({place}): {who}, {told['role']['vi']}, quyết định ngày {day(on_day)} theo {basis}.",
-            "en": f"{name_en} ({place}): {who}, {told['role']['en']}, decided on {on_day} under {basis}.",
+            "en": f"{name_en} ({place}): {who}, {told['role']['en']}, decided on {on_day} under {basis_en}.",
         }
     return {
         "vi": f"{name} ({place}): {told['signer']} ký quyết định {number} ngày {day(on_day)} theo {basis}.",
-        "en": f"{name_en} ({place}): {told['signer']} signed decision {number} on {on_day} under {basis}.",
+        "en": f"{name_en} ({place}): {told['signer']} signed decision {number} on {on_day} under {basis_en}.",
     }
 
 

@@ -213,11 +213,12 @@ CERTIFICATES: Sentences = {
     ),
     "product.recognition-recorded": (
         lambda f: (
-            f"ghi nhận kết quả công nhận {f.stars} sao theo quyết định {f.decision_number}"
-            f" ({day(f.decided_on) if f.decided_on else f'năm {f.year}'})"
+            f"ghi nhận kết quả đã có: {f.authority or 'cơ quan không rõ'} công nhận {f.stars} sao, quyết định"
+            f" {f.decision_number} ({day(f.decided_on) if f.decided_on else f'năm {f.year}'})"
         ),
         lambda f: (
-            f"recorded the recognition with {f.stars} stars by decision {f.decision_number} ({f.decided_on or f.year})"
+            f"recorded a past result: recognised with {f.stars} stars by {f.authority or 'an authority not known'},"
+            f" decision {f.decision_number} ({f.decided_on or f.year})"
         ),
     ),
     "product.producer-registered": (

@@ -10,6 +10,8 @@ from typing import Any
 
 from application.recorded import Recorded
 from domain.law.areas import area_name
+from domain.law.calendar import legal_date
+from domain.product.certificate_facts import RecognitionRecorded
 from domain.stream import Fact
 from domain.values import ROLE_NAMES, Actor
 from projections.rating_sentences import CERTIFICATES, COUNCILS, RATING
@@ -328,9 +330,9 @@ def sentence(recorded: Recorded) -> tuple[str, str]:
     who_vi, who_en = _who(e.actor, role_vi), _who(e.actor, role_en)
     if e.source.kind == "illustrative":
         paper_vi, paper_en = paper_vi + " [minh hoạ]", paper_en + " [illustrative]"
+    elif e.source.kind == "register":
+        paper_vi, paper_en = paper_vi + " [theo sổ theo dõi]", paper_en + " [from a register]"
     elif e.source.kind == "paper":
         paper_vi, paper_en = paper_vi + " [nhập từ giấy]", paper_en + " [from paper]"
-    return (
-        f"Ngày {day(e.effective_on)}, {who_vi} {vi}{paper_vi}.",
-        f"On {e.effective_on}, {who_en} {en}{paper_en}.",
-    )
+    on = legal_date(e.recorded_at) if isinstance(e.data, RecognitionRecorded) else e.effective_on
+    return f"Ngày {day(on)}, {who_vi} {vi}{paper_vi}.", f"On {on}, {who_en} {en}{paper_en}."

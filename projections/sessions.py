@@ -1,7 +1,8 @@
 """Sessions: which products does a council judge when, who is there, which sheets are in?
 
 For secretaries and members. Sheets are counted, never shown: their content is sealed until scoring is closed,
-and then stands in each product's trail. One row a session, written from its state.
+and then stands in each product's trail; spreads and results are shown from then on.
+One row a session, written from its state.
 """
 
 import json
@@ -33,6 +34,7 @@ COLUMNS: dict[str, LiteralString] = {
     "sheets": "int4",
     "members": "text",
     "agenda": "text",
+    "minutes_number": "text",
 }
 
 
@@ -47,7 +49,7 @@ class Sessions(ReadModel):
             product_id uuid PRIMARY KEY, version bigint NOT NULL, council uuid NOT NULL, council_number text NOT NULL,
             number text NOT NULL, level text NOT NULL, commune text NOT NULL, province text NOT NULL,
             form text NOT NULL, stage text NOT NULL, held_on date NOT NULL, round int NOT NULL, sheets int NOT NULL,
-            members text NOT NULL, agenda text NOT NULL
+            members text NOT NULL, agenda text NOT NULL, minutes_number text
         );
         CREATE INDEX {i1} ON {table} (province, held_on);
     """
@@ -75,6 +77,10 @@ def _row(key: UUID, s: Session) -> tuple[Any, ...]:
             "scoring": product in s.scoring,
             "conflicted": sorted(s.conflicted(product)),
             "handed_in": sorted(handed_in.get(product, [])),
+            "spread": s.spreads.get(product),
+            "result": {"average": s.results[product].average, "stars": s.results[product].stars}
+            if product in s.results
+            else None,
         }
         for product, item in s.agenda.items()
     ]
@@ -84,7 +90,7 @@ def _row(key: UUID, s: Session) -> tuple[Any, ...]:
             "office": m.office,
             "capacity": m.capacity,
             "voting": m.voting,
-            "present": m.person in s.present,
+            "present": m.person in s.present if s.present or s.attendance_taken else None,
         }
         for m in s.members
     ]
@@ -104,6 +110,7 @@ def _row(key: UUID, s: Session) -> tuple[Any, ...]:
         len(s.sealed),
         json.dumps(members, ensure_ascii=False),
         json.dumps(agenda, ensure_ascii=False),
+        s.minutes_number,
     )
 
 
@@ -139,6 +146,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "held_on": row["held_on"],
         "round": row["round"],
         "sheets_sealed": row["sheets"],
+        "minutes_number": row["minutes_number"],
         "members": json.loads(row["members"]),
         "agenda": json.loads(row["agenda"]),
     }

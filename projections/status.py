@@ -240,6 +240,7 @@ def shown(row: dict[str, Any], today: date) -> dict[str, Any]:
         "since": row["since"],
         "opened_on": row["opened_on"],
         "producer": {"name": row["producer_name"]} if row["producer_name"] else None,
+        "registered": row["producer"] is not None,
         "group": row["product_group"],
         "certificate": {
             "number": row["certificate"],

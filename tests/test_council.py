@@ -74,7 +74,7 @@ def test_a_council_takes_its_rules_from_the_law_with_the_basis_of_each() -> None
 
     assert isinstance(fact, CouncilSetUp)
     assert (fact.procedure.quorum_percent, fact.procedure.max_spread, fact.procedure.gate_test) == (75, "10", "agreed")
-    assert fact.procedure.basis["quorum_percent"] == "quy chế hội đồng Tây Ninh; local"
+    assert fact.procedure.basis["quorum_percent"] == "quy chế hội đồng Tây Ninh; quy định của một số tỉnh"
     assert fact.procedure.basis.keys() == fact.procedure.model_fields_set - {"basis"}
 
 
@@ -83,7 +83,7 @@ def test_own_rules_are_exact_and_name_their_paper() -> None:
 
     assert procedure.max_spread == "19/2"
     assert procedure.basis["max_spread"] == procedure.basis["rescoring"] == "02/QĐ-UBND"
-    assert procedure.basis["quorum_percent"].endswith("; local")
+    assert procedure.basis["quorum_percent"].endswith("; quy định của một số tỉnh")
 
 
 def test_own_rules_without_their_paper_are_refused() -> None:
@@ -413,7 +413,7 @@ def test_scoring_needs_attendance_first() -> None:
 def test_the_quorum_one_short_and_exactly_met() -> None:
     scene = hall().set_up(members=members(SIX)).call()  # 75 % of 6 is 4.5: five are needed
 
-    with pytest.raises(AgainstCouncilRules, match=r"4 scoring members are present, 5 are needed \(.*local\)"):
+    with pytest.raises(AgainstCouncilRules, match=r"4 scoring members are present, 5 are needed \(.*một số tỉnh\)"):
         scene.attend(FIRST, SECOND).open()
     fact = scene.attend(FIRST).open().facts("session.scoring-opened")[0]
 
@@ -483,7 +483,9 @@ def test_a_sealed_sheet_says_nothing_until_its_key_is_published() -> None:
     box = base64.b64decode(stored["sheet"]["box"])
     assert not [word for word in (b"option", b"choices", "Bao bì".encode()) if word in box]
 
-    key = bytes.fromhex(scene.score(CHAIR).score(VICE).score(SECOND).close().facts("session.scoring-closed")[0].key)
+    key = bytes.fromhex(
+        scene.score(CHAIR).score(VICE).score(SECOND).close().facts("session.scoring-closed")[0].products[0].key
+    )
     place = about(SESSION, product_id(1), FIRST, 1)
     content = json.loads(open_box(fact.sheet, place, key))
     assert content == {"choices": [c.model_dump() for c in worth(83)], "comment": "Bao bì đẹp"}
@@ -492,7 +494,7 @@ def test_a_sealed_sheet_says_nothing_until_its_key_is_published() -> None:
 def test_an_altered_or_moved_sheet_does_not_open() -> None:
     scene = opened().score_all(75, 75, 75, 75)
     sheet = scene.facts("session.sheet-sealed")[0].sheet
-    key = bytes.fromhex(scene.close().facts("session.scoring-closed")[0].key)
+    key = bytes.fromhex(scene.close().facts("session.scoring-closed")[0].products[0].key)
     box = bytearray(base64.b64decode(sheet.box))
     box[20] ^= 1
     altered = sheet.model_copy(update={"box": base64.b64encode(bytes(box)).decode()})
@@ -546,7 +548,7 @@ def test_a_rejected_product_is_skipped() -> None:
     scene.states[product_id(2)] = replace(scene.product(2), phase=Phase.DOSSIER_REJECTED)
     scene.close().conclude()
 
-    assert scene.facts("session.scoring-closed")[0].products == (product_id(1),)
+    assert scene.facts("session.scoring-closed")[0].products[0].product == product_id(1)
     concluded = scene.facts("session.concluded")[0]
     assert [r.product for r in concluded.results] == [product_id(1)]
     assert concluded.left_out == (product_id(2),)
@@ -558,7 +560,7 @@ def test_a_session_all_of_whose_products_left_still_ends() -> None:
     scene.states[product_id(1)] = replace(scene.product(1), phase=Phase.DOSSIER_WITHDRAWN)
     closed = scene.close().facts("session.scoring-closed")[0]
 
-    assert (closed.sheets, closed.products, closed.key) == (0, (), None)
+    assert (closed.sheets, closed.products) == (0, ())
     assert scene.conclude().facts("session.concluded")[0].left_out == (product_id(1),)
 
 
@@ -634,7 +636,7 @@ def test_scoring_again_keeps_both_rounds() -> None:
     result = scene.dossier().result
     assert result is not None
     assert (result.round, dict(result.totals)[CHAIR], result.average) == (2, 72, "297/4")
-    first, second = (closed.key for closed in scene.facts("session.scoring-closed"))
+    first, second = (closed.products[0].key for closed in scene.facts("session.scoring-closed"))
     assert first != second
 
 

@@ -173,7 +173,7 @@ def test_the_published_key_opens_the_boxes_and_they_hold_what_was_opened(
     session = next(a["session_id"] for a in answers(walked) if "session_id" in a)
     events = walked_service.get("/v1/events?limit=1000", SUPERVISOR).json()["events"]
     told = [(e["type"], e["data"]) for e in events if e["stream_id"] == session]
-    key = bytes.fromhex(next(data["key"] for name, data in told if name == "session.scoring-closed"))
+    key = bytes.fromhex(next(data["products"][0]["key"] for name, data in told if name == "session.scoring-closed"))
     sealed = {data["member"]: data for name, data in told if name == "session.sheet-sealed"}
     opened = next(
         e["data"]["sheets"] for e in events if e["type"] == "product.sheets-opened" and e["data"]["session"] == session

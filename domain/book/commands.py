@@ -5,7 +5,8 @@ The book is one stream, so a number is given once and none is left out. Who sign
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -24,7 +25,7 @@ from domain.product.phases import Phase
 from domain.product.rating_facts import DataWarning, LevelCode, ProductRecognised, ResultApproved
 from domain.product.state import Product
 from domain.product.steps.result import goes_up, keeps_better, result_of, said
-from domain.refusals import AgainstTheLaw, Invalid, NotFound, OutsideArea, WrongOrder
+from domain.refusals import AgainstTheLaw, Invalid, NotFound, OutsideArea, Refusal, WrongOrder
 from domain.stream import Fact, For
 from domain.values import Day, Line, Reasons, Step, Value
 
@@ -136,9 +137,23 @@ def _in_time(product: Product, regime: Regime, ctx: Context) -> None:
             f"Hồ sơ theo quy định cũ phải xong trước hết ngày {last:%d/%m/%Y} ({rule.legal_basis}).",
             f"A dossier under the earlier rules had to be finished by {last.isoformat()} ({rule.legal_basis}).",
             field="effective_on",
-            hint_vi=f"Nộp lại hồ sơ theo quy định hiện hành ({said(rule.after)}).",
-            hint_en=f"File it again under the rules in force ({said(rule.after)}).",
+            hint_vi=f"Nộp lại hồ sơ theo quy định hiện hành ({said(rule.after)[0]}).",
+            hint_en=f"File it again under the rules in force ({said(rule.after)[1]}).",
         )
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        raise type(refusal)(
+            f"“{name}”: {refusal.vi}",
+            f"“{name}”: {refusal.en}",
+            field=refusal.field or "products",
+            hint_vi=refusal.hint_vi,
+            hint_en=refusal.hint_en,
+        ) from refusal
 
 
 class PastCertificate(Value):
@@ -169,7 +184,8 @@ class Recognise(BookCommand):
         past = {c.product: c.number for c in self.certificates}
         facts, entries = list[Fact | For](), list[Entry]()
         for key, product in self.found(ctx):
-            stars, regime, rules_hash = self._stars(key, product, ctx)
+            with _naming(product.name):
+                stars, regime, rules_hash = self._stars(key, product, ctx)
             if (key in past) != (number is None):
                 raise Invalid(
                     "Số giấy chứng nhận chỉ ghi cho quyết định đã có trên giấy, đủ từng sản phẩm.",
@@ -222,8 +238,8 @@ class Recognise(BookCommand):
             stars = min(stars, level.interim_stars)
         if keeps_better(product, regime, stars):
             raise AgainstTheLaw(
-                f"Nâng hạng chỉ đạt {stars} sao: giấy chứng nhận hiện có giữ nguyên ({said(regime.upgrade)}).",
-                f"The upgrade reached {stars} stars: the certificate held stays ({said(regime.upgrade)}).",
+                f"Nâng hạng chỉ đạt {stars} sao: giấy chứng nhận hiện có giữ nguyên ({said(regime.upgrade)[0]}).",
+                f"The upgrade reached {stars} stars: the certificate held stays ({said(regime.upgrade)[1]}).",
                 field="products",
                 hint_vi="Dùng lệnh decline-recognition.",
                 hint_en="Use decline-recognition.",
@@ -270,30 +286,33 @@ class ApproveResults(BookCommand):
         number, written = self.number(book, ctx)
         facts, entries = list[Fact | For](), list[Entry]()
         for key, product in self.found(ctx):
-            expect(product, ctx, Phase.CONCLUDED)
-            _here(key, product, self.level)
-            regime, sheet = rules_of(product, ctx)
-            level, result = regime.level(self.level), result_of(product)
-            _in_time(product, regime, ctx)
-            if not goes_up(product, regime, level) or level.interim_stars is not None:
-                raise AgainstTheLaw(
-                    f"Chỉ trình kết quả từ {level.pass_up_from} điểm, đủ điều kiện 3 sao ({level.legal_basis}).",
-                    f"Only results from {level.pass_up_from} points that hold three stars go up ({level.legal_basis}).",
-                    field="products",
-                )
-            approved = ResultApproved(
-                level=self.level,
-                book=ctx.stream_id,
-                decision_number=written,
-                signer=self.signer,
-                average=result.average,
-                warnings=result.missed,
-                regime=regime.id,
-                rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
-            )
-            facts.append(For(key, approved))
+            with _naming(product.name):
+                facts.append(For(key, self._approved(key, product, written, ctx)))
             entries.append(Entry(product=key))
         return [*facts, self.issued(number, written, entries, ctx)]
+
+    def _approved(self, key: UUID, product: Product, written: str, ctx: Context) -> ResultApproved:
+        expect(product, ctx, Phase.CONCLUDED)
+        _here(key, product, self.level)
+        regime, sheet = rules_of(product, ctx)
+        level, result = regime.level(self.level), result_of(product)
+        _in_time(product, regime, ctx)
+        if not goes_up(product, regime, level) or level.interim_stars is not None:
+            raise AgainstTheLaw(
+                f"Chỉ trình kết quả từ {level.pass_up_from} điểm, đủ điều kiện 3 sao ({level.legal_basis}).",
+                f"Only results from {level.pass_up_from} points that hold three stars go up ({level.legal_basis}).",
+                field="products",
+            )
+        return ResultApproved(
+            level=self.level,
+            book=ctx.stream_id,
+            decision_number=written,
+            signer=self.signer,
+            average=result.average,
+            warnings=result.missed,
+            regime=regime.id,
+            rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
+        )
 
 
 class Revoke(BookCommand):

@@ -15,7 +15,7 @@ from domain.command import Command, Context, Standing
 from domain.council.facts import CouncilDissolved, CouncilSetUp, Member, Members, MembersChanged, ProcedureChanged
 from domain.council.state import Council
 from domain.law.areas import NATION, areas, province_of_area
-from domain.law.models import CouncilRules, Regime
+from domain.law.models import MARK_NAMES, CouncilRules, Regime
 from domain.law.scoring import exact
 from domain.product.rating_facts import LevelCode, Procedure
 from domain.refusals import AgainstCouncilRules, Invalid, WrongOrder
@@ -58,7 +58,7 @@ def usual_procedure(rules: CouncilRules) -> Procedure:
     """The procedure as law and province have it, each value with its legal basis and mark."""
     named = {name: getattr(rules, _IN_THE_LAW.get(name, name)) for name in OwnRules.model_fields}
     values = {name: rule.value for name, rule in named.items()} | {"max_spread": exact(rules.max_spread.exact)}
-    basis = {name: f"{rule.legal_basis}; {rule.mark}" for name, rule in named.items()}
+    basis = {name: f"{rule.legal_basis}; {MARK_NAMES[rule.mark][0]}" for name, rule in named.items()}
     return Procedure.model_validate({**values, "basis": basis})
 
 

@@ -1,5 +1,6 @@
 """What rule files must hold to among themselves; the loader refuses the first contradiction it finds."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -7,14 +8,42 @@ from itertools import pairwise
 from pydantic import ValidationError
 
 from domain.law.areas import areas
-from domain.law.models import CouncilRules, Criterion, Practice, Regime, Section, Sheet
+from domain.law.models import CouncilRules, Criterion, Entry, Practice, Regime, Section, Sheet, rules_within
 
 COMMUNE = "commune"
 """The level that checks and reports; it evaluates nothing, so no regime lists it."""
 
 
+REASON = "suy luận:"
+"""What stands before the reason of an inference, in its legal basis."""
+
+_OF_ONE_PLACE = re.compile(r"\b(?:[Hh]ướng dẫn|[Kk]ế hoạch|[Qq]uy chế hội đồng|KH \S+) (\w)")
+
+
 class BrokenRules(Exception):
     """A rule file contradicts itself; the message names the file and the place."""
+
+
+def check_marks(where: str, entry: Entry) -> None:
+    """A mark says what its basis says; raises BrokenRules.
+
+    A basis that was not found needs the mark "not-found", or "inferred" with the reason after "suy luận:"; an
+    office's setting is "not-found"; the guide or plan of one place ("hướng dẫn Bến Tre") is "local".
+    """
+    for place, rule in rules_within(entry):
+        basis = rule.legal_basis.lower()
+        allowed = (
+            {"inferred"}
+            if REASON in basis
+            else {"not-found"}
+            if "không tìm thấy" in basis or "thiết lập của cơ quan" in basis
+            else {"local"}
+            if any(first.isupper() for first in _OF_ONE_PLACE.findall(rule.legal_basis))
+            else {"fact", "inferred", "local", "not-found"}
+        )
+        if rule.mark not in allowed:
+            told = " or ".join(sorted(allowed))
+            raise BrokenRules(f"{where}: {place or 'itself'}: “{rule.legal_basis}” is {told}, not {rule.mark}")
 
 
 def check_sheet(sheet: Sheet, regime: Regime) -> None:
@@ -24,6 +53,7 @@ def check_sheet(sheet: Sheet, regime: Regime) -> None:
     """
     if sheet.group is not None and sheet.group not in {group.maps_to or group.code for group in regime.groups}:
         raise BrokenRules(f"{sheet.id}: {regime.id} has no group {sheet.group}")
+    check_marks(f"sheets/{sheet.id}.toml", sheet)
     codes = Counter(place.code for part in sheet.parts for section in part.sections for place in section.criteria)
     if twice := [code for code, times in codes.items() if times > 1]:
         raise BrokenRules(f"{sheet.id} uses a code twice: {', '.join(twice)}")
@@ -65,7 +95,8 @@ def check_criterion(where: str, criterion: Criterion) -> None:
 
 
 def check_regime(regime: Regime) -> None:
-    """Levels, bands, parts, batches and competences of a regime; raises BrokenRules."""
+    """Levels, bands, parts, batches, competences and marks of a regime; raises BrokenRules."""
+    check_marks(f"regimes/{regime.id}.toml", regime)
     levels = [level.code for level in regime.levels]
     certified = sorted(stars for level in regime.levels for stars in level.certifies)
     parts, total = regime.rating.parts, regime.rating.total
@@ -115,6 +146,7 @@ def check_regimes(regimes: Mapping[str, Regime]) -> None:
 def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
     """Provinces exist and overrule only what there is to overrule; raises BrokenRules."""
     regimes = list(regimes)
+    check_marks("practice.toml", practice)
     known = {*practice.competences, *(c for regime in regimes for c in regime.competences)}
     for code, own in practice.provinces.items():
         where = f"practice.toml: provinces.{code}"
@@ -134,6 +166,7 @@ def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
                 raise BrokenRules(f"{where}.settings.{name}: not of the kind that it overrules")
         for regime in regimes:
             try:
-                CouncilRules.model_validate({**regime.council.model_dump(), **own.council})
+                rules = CouncilRules.model_validate({**regime.council.model_dump(), **own.council})
             except ValidationError as broken:
                 raise BrokenRules(f"{where}.council: {broken}") from None
+            check_marks(f"{where}.council", rules)

@@ -4,6 +4,7 @@ Shapes only; no rule is written in Python. Every value keeps its ``legal_basis``
 ("fact", "inferred", "local", "not-found"), so that an answer can show where it comes from.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
@@ -16,6 +17,15 @@ from domain.law.calendar import term_end
 from domain.values import Role
 
 Mark = Literal["fact", "inferred", "local", "not-found"]
+
+MARK_NAMES: dict[Mark, tuple[str, str]] = {
+    "fact": ("văn bản quy định", "in the text"),
+    "inferred": ("suy luận", "inferred"),
+    "local": ("quy định của một số tỉnh", "rules of some provinces"),
+    "not-found": ("luật không quy định, thiết lập của cơ quan", "not in the law, the office's setting"),
+}
+"""The mark in words, Vietnamese and English."""
+
 MonthDay = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 """A day of every year, "MM-DD"."""
 
@@ -36,6 +46,12 @@ class Rule(Entry):
     mark: Mark
 
 
+class SplitRule(Rule):
+    """A rule some of whose fields come from elsewhere: ``apart`` names their own basis by field."""
+
+    apart: dict[str, Rule] = Field(default_factory=dict)
+
+
 class Competence(Rule):
     """Who may give a command (thẩm quyền)."""
 
@@ -43,10 +59,12 @@ class Competence(Rule):
 
 
 class Term(Rule):
-    """A time limit (thời hạn): ``value`` in "days" or "working-days"."""
+    """A time limit (thời hạn): ``value`` in "days" or "working-days", running from what ``from_vi`` names."""
 
     value: int
     unit: Literal["days", "working-days"]
+    from_vi: str = ""
+    from_en: str = ""
 
     def end(self, start: date) -> date:
         """Last day of the term; the day of ``start`` itself does not count."""
@@ -59,7 +77,7 @@ class Setting(Rule):
     value: bool | int | str | tuple[str, ...]
 
 
-class Level(Rule):
+class Level(SplitRule):
     """A level that evaluates (cấp đánh giá), listed in the order a dossier climbs.
 
     ``certifies``: stars this level's authority signs. ``pass_up_from``: an average from here on goes to
@@ -124,15 +142,18 @@ class CertificateRule(Rule):
     written_notice: Term
 
 
-class Renewal(Rule):
+class Renewal(SplitRule):
     """When a re-evaluation may be filed, in days before expiry, and how long its ruling may take.
 
-    None: no window or limit is known. ``written_opinions``: the council answers in writing, without a meeting.
+    None: no window or limit is known. ``from_vi``: what the limit runs from. ``written_opinions``: the council
+    answers in writing, without a meeting.
     """
 
     earliest_days: int | None = None
     latest_days: int | None = None
     decide_within_days: int | None = None
+    from_vi: str = ""
+    from_en: str = ""
     written_opinions: bool
 
 
@@ -216,10 +237,12 @@ class Group(Ground):
     maps_to: str | None = None
 
 
-class Revocation(Rule):
+class Revocation(SplitRule):
     """Time limit and grounds for revoking a certificate (thu hồi giấy chứng nhận); None: no limit known."""
 
     within_days: int | None = None
+    from_vi: str = ""
+    from_en: str = ""
     grounds: tuple[Ground, ...]
 
 
@@ -336,7 +359,7 @@ class Part(Entry):
     sections: tuple[Section, ...]
 
 
-class Sheet(Rule):
+class Sheet(SplitRule):
     """A scoring sheet (bộ tiêu chí). ``library`` holds the criteria its places use.
 
     ``group``: today's product group, None for any; ``without_samples``: groups that bring no samples. ``complete``
@@ -461,6 +484,21 @@ class Regime(Rule):
             return None
         cut_off, year, batch = min(open_still, key=lambda f: f[0])
         return f"{year}-{batch.code}", cut_off, date.fromisoformat(f"{cut_off.year}-{batch.done}")
+
+
+def rules_within(value: Any, path: str = "") -> Iterator[tuple[str, Rule | Ground]]:
+    """Every rule inside an entry of a rule file, with its place."""
+    if isinstance(value, Rule | Ground):
+        yield path, value
+    if isinstance(value, Entry):
+        for name in type(value).model_fields:
+            yield from rules_within(getattr(value, name), f"{path}.{name}".lstrip("."))
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield from rules_within(entry, f"{path}.{name}")
+    elif isinstance(value, tuple):
+        for number, entry in enumerate(value, 1):
+            yield from rules_within(entry, f"{path}.{getattr(entry, 'code', number)}")
 
 
 class Overrides(Entry):

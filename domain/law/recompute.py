@@ -1,10 +1,13 @@
 """Taking a decision again from its explanation alone (kiểm tra lại kết quả): no rule file, no journal, no clock.
 
 The document of a decision carries every choice, band and condition. Whoever holds it can compute the star with
-this module, which looks at nothing else, and see whether the recorded one follows from it.
+this module, which looks at nothing else, and see whether the recorded one follows from it:
+
+    python recompute.py < decision.json
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,3 +140,23 @@ def _found(document: Document, members: Sequence[Mapping[str, int]]) -> dict[str
         raise ValueError(f"conditions are not tested on {document['gate_test']}")
     codes = {code for points in members for code in points}
     return {code: Fraction(sum(points.get(code, 0) for points in members), len(members)) for code in codes}
+
+
+def main() -> int:
+    """Compute the document on standard input again, say what follows, and whether it is what was recorded."""
+    document = json.load(sys.stdin)
+    try:
+        again, wrong = recompute(document), differences(document)
+    except (KeyError, TypeError, ValueError) as error:
+        sys.stdout.write(f"Không tính lại được. Cannot be computed again: {error}\n")
+        return 2
+    sheets = ", ".join(f"{member} {total}" for member, total in again.totals)
+    sys.stdout.write(f"{sheets}\naverage {again.average}, band {again.band}, stars {again.stars}\n")
+    for line in wrong:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write("KHÔNG KHỚP. It does not follow.\n" if wrong else "Khớp. It follows.\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 Names and rules of ``facts.py`` hold.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -144,6 +145,7 @@ class EnteredFromRegister(Fact):
 
     stored_name = "product.entered-from-register"
     step = Step.PROMOTION
+    correctable = frozenset({"name", "commune_as_given", "old_unit", "group", "holder"})
     name: Line
     commune: CommuneCode
     commune_as_given: Line
@@ -156,12 +158,14 @@ class EnteredFromRegister(Fact):
 class RecognitionRecorded(Fact):
     """A recognition of the past, taken over from a register or a paper (ghi nhận kết quả công nhận đã có).
 
-    ``decided_on`` None: only the year is known, and stays so. ``valid_to`` as given, else by the law of
-    that day; None when neither is known. ``authority`` as the register names it.
+    ``decided_on``: the day it took effect; None: only the year is known, and stays so. ``valid_to`` as given,
+    else by the law of that day; None when neither is known. ``authority`` as the register names it.
+    ``register_row`` None: that of the product's entry, when it was entered together with it.
     """
 
     stored_name = "product.recognition-recorded"
     step = Step.PROMOTION
+    correctable = frozenset({"authority"})
     stars: Stars
     decision_number: Line
     year: Annotated[int, Field(ge=2018, le=2100)]
@@ -169,12 +173,17 @@ class RecognitionRecorded(Fact):
     authority: Line | None
     level: LevelCode | None
     certificate_number: Line | None
+    product_number: Line | None = None
     valid_to: Day | None
     valid_to_given: bool
     regime: Line | None
     rules_hash: Sha256 | None
     warnings: tuple[DataWarning, ...]
     register_row: RegisterRow | None = None
+
+    def dated(self, day: date) -> date:
+        """The day of the decision where it is known: a decision of 2019 entered today took effect then."""
+        return self.decided_on or day
 
 
 class ProducerRegistered(Fact):

@@ -50,8 +50,8 @@ def expect(product: Product, ctx: Context, *phases: Phase) -> None:
     """Refuse unless the product stands in one of ``phases`` and the act is not dated before it."""
     if product.phase not in phases:
         vi, en = PHASE_NAMES[product.phase]
-        wanted_vi = ", ".join(PHASE_NAMES[phase][0] for phase in phases)
-        wanted_en = ", ".join(PHASE_NAMES[phase][1] for phase in phases)
+        wanted_vi = " hoặc ".join(PHASE_NAMES[phase][0] for phase in phases)
+        wanted_en = " or ".join(PHASE_NAMES[phase][1] for phase in phases)
         raise WrongOrder(
             f"Sản phẩm đang ở tình trạng “{vi}”, không thực hiện được bước này.",
             f"The product stands at “{en}”; this act is not possible there.",

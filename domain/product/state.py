@@ -137,6 +137,8 @@ def evolve(p: Product, told: Told) -> Product:
     """The product after one more fact. A correction changes nothing here: see ``fold``."""
     changed, on = _apply(p, told), told.effective_on
     moved = changed.phase is not p.phase
+    if p.phase is Phase.REGISTERED and isinstance(told.fact, c.RecognitionRecorded):
+        on = max(on, p.since)  # taken over with the product: known here since the day it was entered
     latest = on if moved else max(p.latest_act, on) if told.fact.step is p.step else p.latest_act
     return replace(
         changed,

@@ -10,13 +10,13 @@ from domain.council.facts import Member
 from domain.law.areas import province_of_area
 from domain.product.command import not_before
 from domain.product.phases import Phase
-from domain.product.rating_facts import Procedure
+from domain.product.rating_facts import Conflict, Procedure
 from domain.product.state import Dossier, Product
-from domain.refusals import Invalid, WrongOrder
+from domain.refusals import AgainstCouncilRules, Invalid, NotAllowed, WrongOrder
 from domain.session.facts import AgendaItem
 from domain.session.state import STAGE_NAMES, Session, Stage
 from domain.stream import Fact, For
-from domain.values import Step
+from domain.values import Role, Step
 
 
 class SessionCommand(Command):
@@ -42,10 +42,23 @@ def expect(session: Session, ctx: Context, *stages: Stage) -> None:
         raise WrongOrder(
             f"Phiên họp đang ở tình trạng “{vi}”, không thực hiện được bước này.",
             f"The session stands at “{en}”; this act is not possible there.",
-            hint_vi=f"Bước này cần: {', '.join(STAGE_NAMES[stage][0] for stage in stages)}.",
-            hint_en=f"It needs: {', '.join(STAGE_NAMES[stage][1] for stage in stages)}.",
+            hint_vi=f"Bước này cần: {' hoặc '.join(STAGE_NAMES[stage][0] for stage in stages)}.",
+            hint_en=f"It needs: {' or '.join(STAGE_NAMES[stage][1] for stage in stages)}.",
         )
+    sits(session.members, ctx)
     not_before(session.since, ctx)
+
+
+def sits(members: Iterable[Member], ctx: Context) -> None:
+    """Refuse a secretary of another council; one that lists no secretary leaves it to any of its area."""
+    secretaries = {member.person for member in members if member.capacity == "secretary"}
+    if ctx.actor.role is Role.COUNCIL_SECRETARY and secretaries and ctx.actor.person not in secretaries:
+        raise NotAllowed(
+            f"{ctx.actor.person} không phải thư ký của hội đồng này.",
+            f"{ctx.actor.person} is not this council's secretary.",
+            hint_vi=f"Thư ký: {', '.join(sorted(secretaries))}.",
+            hint_en=f"Its secretary: {', '.join(sorted(secretaries))}.",
+        )
 
 
 def procedure_of(session: Session) -> Procedure:
@@ -68,6 +81,23 @@ def scorers(session: Session, product: UUID) -> tuple[str, ...]:
     """Members who score this product: voting, present, without a conflict of interest."""
     present, conflicted = set(session.present), session.conflicted(product)
     return tuple(person for person in voting(session.members) if person in present and person not in conflicted)
+
+
+def able(members: Iterable[Member], conflicts: Iterable[Conflict]) -> int:
+    """How many members may score a product, were all of them there."""
+    return len(set(voting(members)) - {conflict.member for conflict in conflicts})
+
+
+def check_scorers(name: str, left: int, procedure: Procedure) -> None:
+    """Refuse when recusals leave a product fewer scorers than the rules demand."""
+    if left < procedure.min_members:
+        basis = procedure.basis["min_members"]
+        raise AgainstCouncilRules(
+            f"“{name}” chỉ còn {left} thành viên được chấm, cần ít nhất {procedure.min_members} ({basis}).",
+            f"Only {left} members may score “{name}”, {procedure.min_members} are needed ({basis}).",
+            hint_vi="Cần thêm thành viên không có xung đột lợi ích, hoặc đưa sản phẩm sang hội đồng khác.",
+            hint_en="More members without a conflict are needed, or take the product to another council.",
+        )
 
 
 def item_of(session: Session, product: UUID, field: str) -> AgendaItem:
@@ -96,9 +126,9 @@ def _at_work(product: Any, session: UUID) -> Dossier | None:
     return dossier if dossier is not None and dossier.session == session else None
 
 
-def round_key(session: UUID, number: int) -> UUID:
-    """Whose key seals the sheets of a round: the round's own."""
-    return uuid5(session, f"round {number}")
+def round_key(session: UUID, product: UUID, number: int) -> UUID:
+    """Whose key seals the sheets: the product's of a round, so that opening one product opens no other."""
+    return uuid5(session, f"round {number} {product}")
 
 
 def about(session: UUID, product: UUID, member: str, number: int) -> str:

@@ -19,7 +19,17 @@ from domain.product.rating_facts import Conflict, ConflictGround, Procedure, Put
 from domain.refusals import AgainstCouncilRules, Invalid, NotAllowed, NotFound, WrongOrder
 from domain.session import conclusion, scoring
 from domain.session.agenda import agenda_item
-from domain.session.command import SessionCommand, expect, item_of, listed, named_once, still_here
+from domain.session.command import (
+    SessionCommand,
+    able,
+    check_scorers,
+    expect,
+    item_of,
+    listed,
+    named_once,
+    sits,
+    still_here,
+)
 from domain.session.facts import (
     Absence,
     AttendanceRecorded,
@@ -63,10 +73,13 @@ class CallSession(SessionCommand):
         """The council works that day, notice is kept, and every dossier is ready, here, and on no other agenda."""
         named_once(self.products, "products")
         council = self._council(ctx)
+        sits(council.members, ctx)
         procedure = self._check_days(council, ctx)
         agenda = tuple(
             agenda_item(product, council, procedure, self.form, self.held_on, ctx) for product in self.products
         )
+        for item in agenda:
+            check_scorers(item.name, able(council.members, item.conflicts), procedure)
         put = PutOnAgenda(
             session=ctx.stream_id,
             council=self.council,

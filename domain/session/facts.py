@@ -95,19 +95,27 @@ class SheetSealed(Fact):
     sheet: Sealed
 
 
-class ScoringClosed(Fact):
-    """Scoring was closed and every sheet of the round opened (kết thúc chấm điểm, mở niêm phong).
+class Opened(Value):
+    """A product's opened round: how many sheets, the spread of their totals in points, and the round's key.
 
-    ``key``: the round's key, published so that anybody can open the sealed sheets and compare; None when no sheet
-    was sealed, every product of the round having left it.
+    The key is published so that anybody can open the product's sealed sheets and compare; those of products that
+    left before stay sealed.
     """
+
+    product: UUID
+    sheets: Annotated[int, Field(ge=1)]
+    spread: Points
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ScoringClosed(Fact):
+    """Scoring was closed and every sheet of the round opened (kết thúc chấm điểm, mở niêm phong)."""
 
     stored_name = "session.scoring-closed"
     step = Step.RATING
     round: Annotated[int, Field(ge=1)]
     sheets: Annotated[int, Field(ge=0)]
-    products: tuple[UUID, ...]
-    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
+    products: tuple[Opened, ...]
 
 
 class ProductRescoring(Value):

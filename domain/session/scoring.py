@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from domain.command import Command, Context
 from domain.law.models import Sheet
-from domain.law.scoring import total_of
+from domain.law.scoring import spread, total_of
 from domain.product.command import not_before
 from domain.product.rating_facts import Choice, MemberSheet, SheetsOpened, TakenOffAgenda
 from domain.refusals import AgainstCouncilRules, WrongOrder
@@ -22,6 +22,7 @@ from domain.session.command import (
     SessionCommand,
     about,
     chair_of,
+    check_scorers,
     expect,
     item_of,
     listed,
@@ -31,7 +32,7 @@ from domain.session.command import (
     still_here,
     voting,
 )
-from domain.session.facts import ScoringClosed, ScoringOpened, SheetSealed
+from domain.session.facts import Opened, ScoringClosed, ScoringOpened, SheetSealed
 from domain.session.state import Session, Stage
 from domain.stream import Fact, For
 from domain.values import Paragraph, Value
@@ -107,15 +108,7 @@ def _check_scorers(session: Session, present: Sequence[str]) -> None:
     """After recusals every product needs as many scorers as the rules demand."""
     procedure, entitled = procedure_of(session), set(voting(session.members)) & set(present)
     for product, item in session.agenda.items():
-        left = len(entitled - session.conflicted(product))
-        if left < procedure.min_members:
-            basis = procedure.basis["min_members"]
-            raise AgainstCouncilRules(
-                f"“{item.name}” chỉ còn {left} thành viên được chấm, cần ít nhất {procedure.min_members} ({basis}).",
-                f"Only {left} members may score “{item.name}”, {procedure.min_members} are needed ({basis}).",
-                hint_vi="Cần thêm thành viên có mặt, hoặc hủy phiên họp và đưa sản phẩm sang hội đồng khác.",
-                hint_en="More members must come, or cancel and take the product to another council.",
-            )
+        check_scorers(item.name, len(entitled - session.conflicted(product)), procedure)
 
 
 class SubmitScoreSheet(SessionCommand):
@@ -137,7 +130,7 @@ class SubmitScoreSheet(SessionCommand):
         self._check_member(state, member)
         total_of(ctx.law.sheets[item.sheet], self.choices)
         sheet = ctx.seals.seal(
-            round_key(ctx.stream_id, state.round),
+            round_key(ctx.stream_id, self.product, state.round),
             about(ctx.stream_id, self.product, member, state.round),
             SheetContent(choices=self.choices, comment=self.comment).filled(),
         )
@@ -207,8 +200,15 @@ class CloseScoring(SessionCommand):
             ScoringClosed(
                 round=state.round,
                 sheets=sum(len(sheets.sheets) for sheets in opened.values()),
-                products=tuple(opened),
-                key=ctx.seals.reveal(round_key(ctx.stream_id, state.round)) if state.sealed else None,
+                products=tuple(
+                    Opened(
+                        product=product,
+                        sheets=len(sheets.sheets),
+                        spread=int(spread(sheet.total for sheet in sheets.sheets)),
+                        key=ctx.seals.reveal(round_key(ctx.stream_id, product, state.round)),
+                    )
+                    for product, sheets in opened.items()
+                ),
             ),
         ]
 

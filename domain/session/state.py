@@ -41,7 +41,8 @@ class Session:
     """A session as decisions see it.
 
     ``version`` counts its facts; ``since``: the day its stage began; ``latest_act``: the latest day of an act in it;
-    ``scoring``: products of the running round; ``sealed``: sheets of that round by (product, member).
+    ``scoring``: products of the running round; ``sealed``: sheets of that round by (product, member);
+    ``spreads``: of the totals last opened, in points; ``results``: as concluded.
     """
 
     version: int = 0
@@ -67,6 +68,9 @@ class Session:
     round: int = 0
     scoring: frozenset[UUID] = frozenset()
     sealed: Mapping[tuple[UUID, str], Sealed] = field(default_factory=dict)
+    spreads: Mapping[UUID, int] = field(default_factory=dict)
+    results: Mapping[UUID, f.SessionResult] = field(default_factory=dict)
+    minutes_number: str | None = None
 
     def conflicted(self, product: UUID) -> frozenset[str]:
         """Members who do not score this product."""
@@ -117,12 +121,21 @@ def _apply(s: Session, told: Told) -> Session:  # one case a fact, in the catalo
         case f.SheetSealed():
             return replace(s, sealed={**s.sealed, (fact.product, fact.member): fact.sheet})
         case f.ScoringClosed():
-            return replace(s, stage=Stage.OPENED, scoring=frozenset())
+            spreads = {opened.product: opened.spread for opened in fact.products}
+            return replace(s, stage=Stage.OPENED, scoring=frozenset(), spreads={**s.spreads, **spreads})
         case f.RescoringOpened():
             again = frozenset(p.product for p in fact.products)
             return replace(s, stage=Stage.SCORING, round=fact.round, scoring=again, sealed={})
         case f.SessionConcluded():
-            return replace(s, stage=Stage.CONCLUDED, scoring=frozenset(), sealed={})
+            results = {result.product: result for result in fact.results}
+            return replace(
+                s,
+                stage=Stage.CONCLUDED,
+                scoring=frozenset(),
+                sealed={},
+                results=results,
+                minutes_number=fact.minutes_number,
+            )
         case f.SessionCancelled():
             return replace(s, stage=Stage.CANCELLED, scoring=frozenset(), sealed={})
         case _:

@@ -339,11 +339,13 @@ class PastRecognition(Value):
     authority: Line | None = None
     level: LevelCode | None = None
     certificate_number: Line | None = None
+    product_number: Line | None = None
     valid_to: Day | None = None
 
-    def dated(self, today: date) -> date:
-        """The day it took effect; of a year alone its last day, today at the latest."""
-        return self.decided_on or min(date(self.year, 12, 31), today)
+    @property
+    def age(self) -> tuple[int, date]:
+        """A year without a day comes before every known day of that year."""
+        return self.year, self.decided_on or date(self.year, 1, 1)
 
 
 def _check_past(past: PastRecognition, where: str, ctx: Context) -> None:
@@ -378,15 +380,35 @@ def _as_fact(past: PastRecognition, row: RegisterRow | None, ctx: Context) -> Re
     day = past.decided_on
     regime = _regime_on(day, ctx) if day else None
     computed = add_months(day, regime.certificate.months) if day and regime else None
-    doubts = ctx.law.data_warnings(past.level, day) if day else ()
     return RecognitionRecorded(
         **past.model_dump(include=set(PastRecognition.model_fields) - {"valid_to"}),
         valid_to=past.valid_to or computed,
         valid_to_given=past.valid_to is not None,
         regime=regime.id if regime else None,
         rules_hash=ctx.law.regime_hash(regime.id) if regime else None,
-        warnings=tuple(DataWarning(code=d.code, vi=d.vi, en=d.en) for d in doubts),
+        warnings=_doubts(past, regime, ctx),
         register_row=row,
+    )
+
+
+def _doubts(past: PastRecognition, regime: Regime | None, ctx: Context) -> tuple[DataWarning, ...]:
+    """What is odd about it: by the law's own list; else a level that did not certify these stars on that day."""
+    if past.decided_on is None:
+        return ()
+    odd = ctx.law.data_warnings(past.level, past.decided_on)
+    if odd or regime is None or past.level is None:
+        return tuple(DataWarning(code=d.code, vi=d.vi, en=d.en) for d in odd)
+    level = next((level for level in regime.levels if level.code == past.level), None)
+    if level is not None and past.stars in level.certifies:
+        return ()
+    named = f"“{level.authority_vi}”" if level else f"“{past.level}”"
+    named_en = f"“{level.authority_en}”" if level else f"“{past.level}”"
+    return (
+        DataWarning(
+            code="level-does-not-certify",
+            vi=f"Ngày {past.decided_on:%d/%m/%Y}, {named} không có thẩm quyền công nhận {past.stars} sao ({regime.vi}).",
+            en=f"On {past.decided_on.isoformat()}, {named_en} did not certify {past.stars} stars ({regime.en}).",
+        ),
     )
 
 
@@ -401,8 +423,8 @@ def _regime_on(day: date, ctx: Context) -> Regime | None:
 class RecordRecognition(ProductCommand):
     """Record a recognition of the past for a product that exists (ghi nhận kết quả công nhận đã có).
 
-    Dated the day of the decision; where only the year is known, the year's last day (today at the latest). An
-    old round added later never changes the star held today.
+    The act is today's or dated the decision; the fact takes effect on the day of the decision, where only the
+    year is known when it is recorded. An old round added later never changes the star held today.
     """
 
     name = "record-recognition"
@@ -418,11 +440,16 @@ class RecordRecognition(ProductCommand):
         return Standing(ctx.law.regime_on(ctx.moment.today), None, state.commune, province_of(state))
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """From a paper or a register only; the same decision twice changes nothing."""
+        """From a paper or a register only; the same decision twice changes nothing.
+
+        The scanned decision mends what a register said of the certificate held: it is recorded once more.
+        """
         past = self.recognition
-        if (past.decision_number, past.year) in product.recorded:
+        if (past.decision_number, past.year) in product.recorded and (
+            ctx.source.kind != "paper" or not _mends(past, product.certificate, ctx)
+        ):
             return []
-        if ctx.source.kind == "native" and self.register_row is None:
+        if ctx.source.kind in ("native", "register") and self.register_row is None:
             raise Invalid(
                 "Kết quả đã có chỉ được ghi nhận từ văn bản hoặc sổ theo dõi.",
                 "A past recognition is recorded from a paper or a register.",
@@ -431,14 +458,27 @@ class RecordRecognition(ProductCommand):
                 hint_en="Send source.kind = “paper” with the scan's SHA-256.",
             )
         _check_past(past, "recognition", ctx)
-        _expect_day(ctx, past.dated(ctx.moment.today))
+        if ctx.effective_on != past.decided_on:
+            _expect_day(ctx, ctx.moment.today)
         return [_as_fact(past, self.register_row, ctx)]
+
+
+def _mends(past: PastRecognition, held: Certificate | None, ctx: Context) -> bool:
+    """Whether it is the decision of the certificate held, and says something else of it."""
+    if held is None or held.revoked or held.year != past.year:
+        return False
+    number, fact = past.certificate_number or past.decision_number, _as_fact(past, None, ctx)
+    if held.number not in (number, past.decision_number) and held.issued_on != past.decided_on:
+        return False
+    known = (held.number, held.stars, held.issued_on, held.valid_to, held.level)
+    return known != (number, past.stars, past.decided_on, fact.valid_to, past.level)
 
 
 class EnterFromRegister(ProductCommand):
     """Enter a product that a register of certificates knows, without a dossier (nhập từ sổ theo dõi).
 
-    Recognitions may come along or follow with ``record-recognition``, each dated its own day.
+    Entered today; the recognitions that come along take effect each on its own day, as those do that follow with
+    ``record-recognition``.
     """
 
     name = "enter-from-register"
@@ -457,16 +497,15 @@ class EnterFromRegister(ProductCommand):
     recognitions: Annotated[tuple[PastRecognition, ...], Field(max_length=10)] = ()
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
-        """Once a product; dated the day of its earliest recognition, the facts in order of age."""
+        """Once a product; dated the day it is entered, the recognitions in order of age."""
         if product.version:
             raise WrongOrder("Sản phẩm này đã có trong hệ thống.", "This product is already known here.")
-        aged = sorted(self.recognitions, key=lambda past: past.dated(ctx.moment.today))
-        for past in aged:
-            _check_past(past, "recognitions", ctx)
+        for index, past in enumerate(self.recognitions):
+            _check_past(past, f"recognitions.{index}", ctx)
+        aged = sorted(self.recognitions, key=lambda past: past.age)
         if len({(past.decision_number, past.year) for past in aged}) < len(aged):
             raise Invalid("Một quyết định được ghi hai lần.", "A decision is named twice.", field="recognitions")
-        if aged:
-            _expect_day(ctx, aged[0].dated(ctx.moment.today))
+        _expect_day(ctx, ctx.moment.today)
         entered = EnteredFromRegister(
             name=self.product_name,
             commune=self.commune,

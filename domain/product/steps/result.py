@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.command import Command, Context
-from domain.law.models import Level, Regime, Rule
+from domain.law.models import MARK_NAMES, Level, Regime, Rule
 from domain.law.scoring import points_of
 from domain.product.command import ProductCommand, current_dossier, expect, not_before, rules_of
 from domain.product.facts import ProductFact
@@ -34,9 +34,10 @@ from domain.values import Line, Paragraph, Reasons, Step
 Choices = Annotated[tuple[Choice, ...], Field(max_length=100)]
 
 
-def said(rule: Rule) -> str:
-    """Where a rule comes from, so that nobody takes an office's setting for law."""
-    return f"{rule.legal_basis}; {rule.mark}"
+def said(rule: Rule) -> tuple[str, str]:
+    """Where a rule comes from, in Vietnamese and English: nobody is to take an office's setting for law."""
+    vi, en = MARK_NAMES[rule.mark]
+    return f"{rule.legal_basis}; {vi}", f"{rule.legal_basis}; {en}"
 
 
 def result_of(product: Product) -> ScoringConcluded:
