@@ -34,7 +34,7 @@ from application.database import (
     service_conninfo,
 )
 from application.logs import configure_logs
-from application.seals import master_key
+from application.seals import fits, master_key
 from application.settings import Settings
 from application.store import Journal
 from application.wording import load_wordings
@@ -83,6 +83,15 @@ def serve(
     configure_logs(settings.log_format)
     began = time.perf_counter()
     url, embedded = _prepare(settings)
+    master = master_key(settings.master_key, settings.master_key_file)
+    if not fits(url, master):
+        console.print(
+            "Khóa chính không phải của cơ sở dữ liệu này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
+            "The master key is not this database's: restore its file, or set OCOP_MASTER_KEY.",
+            style="red",
+            markup=False,
+        )
+        raise typer.Exit(1)
     make_tokens(settings.tokens, demonstration_actors())
     tokens = Tokens.read(settings.tokens)
     stopping = threading.Event()
@@ -99,7 +108,7 @@ def serve(
             create_app(
                 url,
                 tokens,
-                master_key(settings.master_key, settings.master_key_file),
+                master,
                 wordings=load_wordings(settings.var, law_book()),
             ),
             host=settings.host,

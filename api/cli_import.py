@@ -1,10 +1,13 @@
 """The command line's ``ocop import``: registers of certificates out of Excel, and the template for them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from psycopg_pool import ConnectionPool
 from rich.console import Console
@@ -12,9 +15,11 @@ from rich.console import Console
 from api.security import read_holders
 from application.database import EmbeddedPostgres, is_current, service_conninfo
 from application.logs import configure_logs
+from application.registers.checking import check
+from application.registers.known import Known, look_up
 from application.registers.layouts import write_template
-from application.registers.loading import Loaded, RowNote, load
-from application.registers.reading import Finding, Reading, read_mapping, read_register
+from application.registers.loading import Loaded, load
+from application.registers.reading import Reading, read_mapping, read_register
 from application.registers.workbook import BadWorkbook
 from application.seals import DatabaseKeys, Keeper, master_key
 from application.settings import Settings
@@ -27,6 +32,9 @@ from domain.values import Actor, Role
 
 imports = typer.Typer(no_args_is_help=True, help="Registers of certificates (sổ theo dõi) out of Excel.")
 console, errors = Console(), Console(stderr=True)
+
+TOLD_ONE_BY_ONE = 3
+"""Rows told of with the same warning; those after them are only counted."""
 
 
 @imports.command("template")
@@ -49,7 +57,10 @@ def certificates(
     preview: Annotated[bool, typer.Option(help="Only say what is found; store nothing.")] = False,
     person: Annotated[str | None, typer.Option(help="Who loads it, as in the token file.")] = None,
 ) -> None:
-    """Load a province's register: rows with errors are told and left out; a second run changes nothing."""
+    """Load a province's register: rows with errors are told and left out; a second run changes nothing.
+
+    Ends with 1 when there were errors, also where other rows were loaded.
+    """
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     if len(province) != 2 or province not in areas():
@@ -60,11 +71,19 @@ def certificates(
         reading = read_register(file, province=province, mapping=known, today=today, sheet=sheet)
     except BadWorkbook as bad:
         raise _stop(f"{bad.vi}\n{bad.en}") from None
-    _tell_findings(reading)
-    if preview:
-        return
-    loaded = _load(settings, reading, _officer(settings, province, person))
-    _tell_loaded(loaded)
+    actor = None if preview else _officer(settings, province, person)
+    with _database(settings, preview=preview) as url:
+        checked = check(reading, law_book(), today, _known(url, reading))
+        loaded = _load(settings, url, checked, actor) if actor and url else None
+    _tell(checked, loaded)
+    if url is None:
+        errors.print("Chưa đối chiếu với cơ sở dữ liệu / not compared with the database", soft_wrap=True)
+    if loaded:
+        _say(_sum_of_load(checked, loaded))
+    else:
+        _say(_sum_of_preview(checked))
+    if _rows_with_errors(checked) or (loaded and loaded.refused):
+        raise typer.Exit(1)
 
 
 def _stop(why: str) -> typer.Exit:
@@ -91,24 +110,44 @@ def _officer(settings: Settings, province: str, person: str | None) -> Actor:
     return officers[0]
 
 
-def _load(settings: Settings, reading: Reading, actor: Actor) -> Loaded:
+@contextmanager
+def _database(settings: Settings, *, preview: bool) -> Iterator[str | None]:
+    """The database's URL; for a preview None where none has been prepared."""
+    local = settings.var / "postgres" / "PG_VERSION"
+    if preview and not settings.database_url and not local.exists():
+        yield None
+        return
     embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
     try:
         url = settings.database_url or (embedded.start() if embedded else "")
-        if not is_current(url):
+        if is_current(url):
+            yield url
+        elif preview:
+            yield None
+        else:
             raise _stop("Cơ sở dữ liệu chưa được chuẩn bị; chạy ocop migrate / run ocop migrate first")
-        master = master_key(settings.master_key, settings.master_key_file)
-        pool: ConnectionPool[Any] = ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True})
-        journal = Journal(url, pool_size=1)
-        with pool:
-            keeper = Keeper(master, DatabaseKeys(pool))
-            try:
-                return asyncio.run(_through_the_writer(journal, keeper, reading, actor))
-            finally:
-                journal.close()
     finally:
         if embedded is not None:
             embedded.leave()
+
+
+def _known(url: str | None, reading: Reading) -> Known:
+    if url is None:
+        return Known()
+    with psycopg.connect(service_conninfo(url), autocommit=True) as connection:
+        return look_up(connection, reading)
+
+
+def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loaded:
+    master = master_key(settings.master_key, settings.master_key_file)
+    pool: ConnectionPool[Any] = ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True})
+    journal = Journal(url, pool_size=1)
+    with pool:
+        keeper = Keeper(master, DatabaseKeys(pool))
+        try:
+            return asyncio.run(_through_the_writer(journal, keeper, reading, actor))
+        finally:
+            journal.close()
 
 
 async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading, actor: Actor) -> Loaded:
@@ -116,39 +155,54 @@ async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading
     writer = Writer(journal, law, keeper)
     writer.start(asyncio.get_running_loop())
     try:
-        return await load(reading, writer.run, keeper.digest, law, actor, legal_date(utc_now()))
+        return await load(reading, writer.run, keeper.digest, law, actor, journal.streams)
     finally:
         await asyncio.to_thread(writer.stop)
 
 
-def _tell_findings(reading: Reading) -> None:
-    for finding in reading.findings:
-        console.print(_line(finding), markup=False, highlight=False, soft_wrap=True)
-    wrong = len({finding.row for finding in reading.findings if finding.severity == "error"})
-    errors.print(
-        f"{len(reading.rows)} dòng nạp được, {wrong} dòng có lỗi / {len(reading.rows)} rows can be loaded, "
-        f"{wrong} have errors",
-        soft_wrap=True,
+# ── What is told ──────────────────────────────────────────────────────────────────────────────
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell(reading: Reading, loaded: Loaded | None) -> None:
+    """One line a row: its number, its product, and all there is to say, by column; warnings over and over in sum."""
+    said: dict[int, list[str]] = defaultdict(list)
+    named = {row.number: row.product for row in reading.rows}
+    warned: Counter[str] = Counter()
+    for found in sorted(reading.findings, key=lambda f: (f.row, len(f.cell), f.cell)):
+        named.setdefault(found.row, found.product)
+        if found.severity == "warning":
+            warned[found.code] += 1
+            if warned[found.code] > TOLD_ONE_BY_ONE:
+                continue
+        kind = "lỗi/error" if found.severity == "error" else "cảnh báo/warning"
+        said[found.row].append(f"{found.cell} {kind} {found.code}: {found.vi} / {found.en}")
+    for note in (*loaded.refused, *loaded.changed) if loaded else ():
+        named.setdefault(note.row, note.product)
+        said[note.row].append(f"{note.code}: {note.vi} / {note.en}")
+    for number in sorted(said):
+        _say(f"dòng/row {number} “{named.get(number, '')}”: " + " | ".join(said[number]))
+    for code, times in warned.items():
+        if more := times - min(times, TOLD_ONE_BY_ONE):
+            _say(f"cảnh báo/warning {code}: thêm {more} dòng / {more} more rows")
+
+
+def _rows_with_errors(reading: Reading) -> int:
+    return len({finding.row for finding in reading.findings if finding.severity == "error"})
+
+
+def _sum_of_preview(reading: Reading) -> str:
+    right, wrong = len(reading.rows), _rows_with_errors(reading)
+    return f"{right} dòng nạp được, {wrong} dòng có lỗi / {right} rows can be loaded, {wrong} have errors"
+
+
+def _sum_of_load(reading: Reading, loaded: Loaded) -> str:
+    wrong, changed, refused = _rows_with_errors(reading), len(loaded.changed), len(loaded.refused)
+    return (
+        f"Đã nạp {loaded.loaded} dòng, {loaded.already} dòng đã có, {wrong} dòng có lỗi, {changed} chỗ khác với lần "
+        f"trước, {refused} bị từ chối / {loaded.loaded} rows loaded, {loaded.already} known before, {wrong} have "
+        f"errors, {changed} differ from before, {refused} refused"
     )
-
-
-def _line(finding: Finding) -> str:
-    kind = "lỗi/error" if finding.severity == "error" else "cảnh báo/warning"
-    return f"{finding.cell}: {kind} {finding.code}: {finding.vi} / {finding.en}"
-
-
-def _tell_loaded(loaded: Loaded) -> None:
-    _tell_notes(loaded.refused)
-    _tell_notes(loaded.changed)
-    errors.print(
-        f"Đã nạp {loaded.loaded} dòng, {loaded.already} dòng đã có, {len(loaded.changed)} chỗ khác với lần trước, "
-        f"{len(loaded.refused)} bị từ chối / {loaded.loaded} rows loaded, {loaded.already} known before, "
-        f"{len(loaded.changed)} differ from before, {len(loaded.refused)} refused",
-        soft_wrap=True,
-    )
-
-
-def _tell_notes(notes: Iterable[RowNote]) -> None:
-    for note in notes:
-        text = f"dòng/row {note.row}: {note.code}: {note.vi} / {note.en}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,8 @@ from rich.console import Console
 
 import domain.law
 from api.installation import installed_settings
-from api.law_page import law_page
+from api.law_page import SHEETS_PAGE, law_page
+from api.law_sheets_page import sheets_page
 from application.database import EmbeddedPostgres, is_current
 from application.logs import configure_logs
 from application.recheck import Rechecked, recheck
@@ -59,9 +60,11 @@ def import_sheets(file: Annotated[Path, typer.Argument(help="JSON file with the 
 
 @law.command()
 def page(to: Annotated[Path, typer.Option(help="File to write.")] = PAGE) -> None:
-    """Write the page of the law from the rule files."""
+    """Write the page of the law from the rule files, and the page of the sheets beside it."""
+    beside = to.with_name(SHEETS_PAGE)
     to.write_text(current_page(), encoding="utf-8")
-    console.print(str(to), markup=False)
+    beside.write_text(sheets_page(law_book()), encoding="utf-8")
+    console.print(f"{to}\n{beside}", markup=False)
 
 
 def current_page() -> str:

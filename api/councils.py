@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from api.conditional import etag
 from api.explanation import ExplainedDecisions, Explanation
+from api.personal import explained as explained_to
 from api.problems import Problem
 from api.supervisors import Caller, fresh, no_such_product, today
 from application.store import Journal
@@ -133,7 +134,8 @@ async def explained(
             f"The product has {len(found)} decisions.",
         )
     recorded, on = found[number - 1]
-    return Response(to_json(explain(name, number, recorded, on, request.app.state.law)), 200, None, "application/json")
+    document = explained_to(explain(name, number, recorded, on, request.app.state.law), actor)
+    return Response(to_json(document), 200, None, "application/json")
 
 
 async def _decided(request: Request, actor: Caller, product_id: UUID) -> tuple[str, list[Any]]:

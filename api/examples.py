@@ -138,6 +138,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"person": "council-member-1", "office": "UBND tỉnh", "capacity": "chair"},
             {"person": "council-member-2", "office": "Sở Nông nghiệp và Môi trường", "capacity": "vice-chair"},
             {"person": "council-member-4", "office": "Sở Y tế", "capacity": "member"},
+            {
+                "person": "council-secretary",
+                "office": "Cơ quan tham mưu OCOP",
+                "capacity": "secretary",
+                "voting": False,
+            },
         ],
     },
     "change-council-procedure": {

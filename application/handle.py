@@ -50,15 +50,16 @@ class Order:
 class Handled:
     """What follows from an order: the facts to append, and the streams it was decided on and changed.
 
-    ``recorded`` ends with the facts of the order's own stream.
+    ``recorded`` ends with the facts of the order's own stream. ``acquired`` and ``released``: the claims that the
+    products it changed hold from now on (with the product), and hold no more.
     """
 
     recorded: tuple[Recorded, ...]
     before: int
     after: int
     states: Mapping[UUID, Any]
-    acquired: bytes | None
-    released: bytes | None
+    acquired: tuple[tuple[bytes, UUID], ...]
+    released: tuple[bytes, ...]
 
 
 def command_id_of(actor: Actor, key: str | None) -> UUID:
@@ -129,15 +130,14 @@ def handle(
         whole = KINDS[command.stream].fold(told)
         changed[order.stream_id] = replace(whole, version=changed[order.stream_id].version)
     after = changed.get(order.stream_id, state)
-    held, wanted = _claim(state), _claim(after)
-    moved = held != wanted
+    claims = [(key, _claim(states.get(key)), _claim(now)) for key, now in changed.items()]
     return Handled(
         tuple(recorded),
         state.version,
         after.version,
         changed,
-        wanted if moved else None,
-        held if moved else None,
+        tuple((wanted, key) for key, held, wanted in claims if wanted is not None and wanted != held),
+        tuple(held for _, held, wanted in claims if held is not None and wanted != held),
     )
 
 

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg_pool import ConnectionPool
 
+from application.database import service_conninfo
 from application.store import StoreError
 from domain.refusals import BrokenSeal
 from domain.sealing import Sealed
@@ -149,6 +150,20 @@ def broken(why: str) -> BrokenSeal:
 
 def _bound(subject: UUID, about: str) -> bytes:
     return subject.bytes + about.encode()
+
+
+def fits(url: str, master: bytes) -> bool:
+    """Whether the master key is the one this database's keys were wrapped with; any is, before there are keys."""
+    with psycopg.connect(service_conninfo(url)) as connection:
+        row = connection.execute("SELECT subject, wrapped FROM ocop.keys ORDER BY added_at DESC LIMIT 1").fetchone()
+    if row is None:
+        return True
+    subject, wrapped = row
+    try:
+        AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.bytes)
+    except InvalidTag:
+        return False
+    return True
 
 
 def master_key(given: str | None, path: Path) -> bytes:

@@ -190,7 +190,7 @@ class Writer:
                 # Later orders for what it touches wait their turn behind it.
                 contested |= touched
                 continue
-            if not done.recorded or done.released in {key for key, _ in beside.claims}:
+            if not done.recorded or not {key for key, _ in beside.claims}.isdisjoint(done.released):
                 # An append gives names back before it takes any: one taken in this batch comes back later.
                 contested |= touched
                 continue
@@ -269,10 +269,12 @@ class Writer:
             raise NotFound("Không tìm thấy hồ sơ này.", "There is nothing of the kind under this id.")
         states = others | {stream: state}
         done = handle(states, order, self._law, self._seals, moment, history if command.needs_history else ())
-        if done.acquired is not None and self._journal.claimed_by(done.acquired) not in (None, stream):
+        held = [(key, product, self._journal.claimed_by(key)) for key, product in done.acquired]
+        if any(holder not in (None, product) for _, product, holder in held):
             raise _taken()
         beside = Beside(seen={key: seen.version for key, seen in states.items() if key not in done.states})
         note(beside, order, done)
+        beside.claims = [(key, product) for key, product, holder in held if holder is None]
         positions = iter(self._journal.append(list(done.recorded), beside))
         self._journeys.keep(done.states)
         if not done.recorded:
@@ -318,10 +320,8 @@ class Writer:
 def note(beside: Beside, order: Order, done: Handled) -> None:
     """Put an order's command row and claims beside its facts."""
     beside.commands.append(CommandRow(order.command_id, order.digest, order.stream_id, done.before, done.after))
-    if done.acquired is not None:
-        beside.claims.append((done.acquired, order.stream_id))
-    if done.released is not None:
-        beside.released.append(done.released)
+    beside.claims += done.acquired
+    beside.released += done.released
 
 
 def answer(order: Order, done: Handled, positions: Iterator[int]) -> Answer:

@@ -220,6 +220,11 @@ class Moment(Value):
     today: date
 
 
+def one_spelling(text: str) -> str:
+    """One spelling of a text, to compare by: compatibility forms, case and spaces made alike."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def without_diacritics(text: str) -> str:
     """Fold for searching: "Mật ong Đà Bắc" → "mat ong da bac"."""
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))

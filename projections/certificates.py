@@ -22,7 +22,7 @@ from application.recorded import Recorded
 from domain.law.areas import area_name, commune
 from domain.law.book import LawBook
 from domain.product import certificate_facts as c
-from domain.product.rating_facts import ProductRecognised
+from domain.product.rating_facts import DossierFiled, ProductNotRecognised, ProductRecognised
 from domain.refusals import NoRegime
 from projections.engine import Cursor, Page, ReadModel
 from projections.scope import Scope
@@ -58,6 +58,8 @@ TOLD = (
     c.SuspensionLifted,
     c.CertificateRevoked,
     c.ProducerRegistered,
+    DossierFiled,
+    ProductNotRecognised,
 )
 """Facts that make or change a row."""
 
@@ -66,13 +68,14 @@ class Certificates(ReadModel):
     """Writes the rows. ``current``: the product's latest, which every later fact of its life concerns."""
 
     name = "certificates"
-    version = 3
+    version = 4
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             position bigint PRIMARY KEY, product_id uuid NOT NULL, number text, stars int NOT NULL,
             year int NOT NULL, decision_number text NOT NULL, signer text, level text, authority text,
             product_number text, issued_on date, valid_to date, valid_to_basis text, extended_to date, last_day date,
             window_days int NOT NULL, current boolean NOT NULL, renewed boolean NOT NULL DEFAULT false,
+            renewing boolean NOT NULL DEFAULT false,
             replaced_on date, suspended boolean NOT NULL DEFAULT false, expired_on date, revoked_on date,
             notices text NOT NULL DEFAULT '[]', noticed int[] NOT NULL DEFAULT '{{}}', written_notice text,
             warnings text NOT NULL, source text NOT NULL, product_name text NOT NULL, producer text,
@@ -90,7 +93,7 @@ class Certificates(ReadModel):
 
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
         """A row for each recognition, with the name that was certified; what follows changes the current row."""
-        told = [r for r in page.facts if isinstance(r.fact, TOLD)]
+        told = [r for r in page.facts if isinstance(r.fact, TOLD) and not _of_no_certificate(r.fact)]
         first = self._first_of_their_products(cursor, table, told)
         if first:
             rows = [self._row(page, r) | {"current": True} for r in first.values()]
@@ -154,8 +157,8 @@ class Certificates(ReadModel):
     def _extend(self, cursor: Cursor, table: Identifier, product_id: UUID, until: date) -> None:
         cursor.execute(
             SQL(
-                "UPDATE {} SET extended_to = %s, last_day = %s, window_days = %s, expired_on = NULL"
-                " WHERE product_id = %s AND current"
+                "UPDATE {} SET extended_to = %s, last_day = %s, window_days = %s, expired_on = NULL,"
+                " noticed = '{{}}' WHERE product_id = %s AND current"
             ).format(table),
             (until, until, self._window(until), product_id),
         )
@@ -208,6 +211,19 @@ def _insert(table: Identifier, columns: Sequence[str]) -> Composed:
     return SQL("INSERT INTO {} ({}) VALUES ({})").format(table, names, values)
 
 
+_RULED: LiteralString = """
+    extended_to = CASE WHEN renewing AND extended_to IS NOT NULL THEN greatest(least(extended_to, %s), valid_to)
+        ELSE extended_to END,
+    last_day = CASE WHEN renewing AND extended_to IS NOT NULL THEN greatest(least(extended_to, %s), valid_to)
+        ELSE last_day END"""
+"""A re-evaluation ended without a new certificate: an extension until the ruling ends with it."""
+
+
+def _of_no_certificate(fact: Any) -> bool:
+    """Most dossiers are of products without one: nothing to change."""
+    return isinstance(fact, DossierFiled) and fact.kind == "first-time"
+
+
 def _change_of(r: Recorded) -> tuple[LiteralString, tuple[Any, ...]] | None:
     """What a fact changes in the row of the certificate it concerns."""
     fact, on = r.fact, r.envelope.effective_on
@@ -225,6 +241,10 @@ def _change_of(r: Recorded) -> tuple[LiteralString, tuple[Any, ...]] | None:
             return "suspended = %s", (isinstance(fact, c.CertificateSuspended),)
         case c.CertificateRevoked():
             return "revoked_on = %s", (on,)
+        case DossierFiled():
+            return "renewing = %s", (fact.kind == "re-evaluation",)
+        case ProductNotRecognised():
+            return _RULED, (on, on)
     return None
 
 
@@ -326,8 +346,8 @@ async def find_certificates(
 
 _AS_THEY_ARE = (
     *("position", "number", "status", "stars", "year", "decision_number", "signer", "level", "authority"),
-    *("product_number", "issued_on", "valid_to", "valid_to_basis", "extended_to", "last_day", "replaced_on", "expired_on"),
-    *("revoked_on", "source", "illustrative"),
+    *("product_number", "issued_on", "valid_to", "valid_to_basis", "extended_to", "last_day", "replaced_on"),
+    *("expired_on", "revoked_on", "source", "illustrative"),
 )
 
 

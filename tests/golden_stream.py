@@ -180,7 +180,7 @@ ASIDE: dict[str, dict[str, Any]] = {
         "round": 2,
         "products": [{"product": PRODUCT, "spread": 12, "discussion": "Thảo luận tiêu chí bao bì."}],
     },
-    "session.cancelled": {"reason": "Không đủ thành viên."},
+    "session.cancelled": {"reason": "Không đủ thành viên.", "document": "15/UBND-KT"},
 }
 
 

@@ -97,6 +97,12 @@ def member(person: str) -> Actor:
     return Actor(person=person, office="Sở", role=Role.COUNCIL_MEMBER, area=PROVINCE)
 
 
+def agreement(choices: Iterable[dict[str, Any]], *who: str, number: int = 1) -> list[dict[str, Any]]:
+    """What ``conclude`` takes as ``agreed``: options, why, and who agreed, everybody who scores unless named."""
+    entry = {"product": product_id(number), "choices": list(choices), "reason": "Đã xem lại hồ sơ."}
+    return [{**entry, "members": who or VOTING}]
+
+
 class Hall:
     """All streams of one test, and every fact of each in order."""
 
@@ -194,8 +200,8 @@ class Hall:
             self.score(person, total, number)
         return self
 
-    def close(self) -> Hall:
-        self.give("close-scoring", SECRETARY, SESSION, "2026-10-05")
+    def close(self, day: str = "2026-10-05") -> Hall:
+        self.give("close-scoring", SECRETARY, SESSION, day)
         return self
 
     def again(self, number: int = 1) -> Hall:
@@ -208,8 +214,8 @@ class Hall:
         self.give("conclude-session", SECRETARY, SESSION, "2026-10-06", **body)
         return self
 
-    def cancel(self) -> Hall:
-        self.give("cancel-session", SECRETARY, SESSION, "2026-10-06", reason="Bão số 5")
+    def cancel(self, document: str | None = None) -> Hall:
+        self.give("cancel-session", SECRETARY, SESSION, "2026-10-06", reason="Bão số 5", document=document)
         return self
 
     def scoring(self, *absent: str) -> Hall:

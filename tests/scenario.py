@@ -176,10 +176,12 @@ class Protocol:
 
     def council_body(self, level: str, day: str, number: str = "643/QĐ-UBND") -> dict[str, Any]:
         capacities = ["chair", *["member"] * (self.place.members - 1)]
-        members = [
+        members: list[dict[str, Any]] = [
             {"person": self._member(n, level), "office": f"Cơ quan {n}", "capacity": capacity}
             for n, capacity in enumerate(capacities, 1)
         ]
+        secretary = {"person": self._secretary(level), "office": "Cơ quan tham mưu", "capacity": "secretary"}
+        members.append({**secretary, "voting": False})
         return {
             "number": number,
             "signer": SIGNERS[level],
@@ -191,6 +193,9 @@ class Protocol:
 
     def _member(self, number: int, level: str) -> str:
         return self.place.person(f"member-{number}@{level}").person
+
+    def _secretary(self, level: str) -> str:
+        return self.place.person(f"council-secretary@{level}").person
 
     def judged(self, level: str, called: str, held: str, totals: Mapping[str, Sequence[int]]) -> str:
         """The council meets: called, attended, scored under seal, opened, concluded on the same day."""
@@ -210,6 +215,7 @@ class Protocol:
         called_on = {**body, "council": self._councils[level], "products": list(products)}
         session = str(self.act(called, secretary, "call-session", None, **called_on)["session_id"])
         everyone = [self._member(n, level) for n in range(1, self.place.members + 1)]
+        everyone.append(self._secretary(level))
         self.act(held, secretary, "record-attendance", session, present=everyone)
         self.act(held, secretary, "open-scoring", session)
         return session

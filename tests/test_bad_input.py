@@ -244,6 +244,12 @@ def members(*more: dict[str, Any], without: int = 0) -> list[dict[str, Any]]:
     return [*EXAMPLES["set-up-council"]["members"][without:], *more]
 
 
+def agreed_on(product: str, *options: dict[str, Any]) -> dict[str, Any]:
+    """What a council agreed on otherwise than the advisory team, all who scored being for it."""
+    scored = [member["person"] for member in members() if member["capacity"] != "secretary"]
+    return {"product": product, "choices": [*options], "reason": "Đã xem lại hồ sơ.", "members": scored}
+
+
 PAST = {"source": {"kind": "paper", "scan_sha256": "a" * 64}, "decision_number": "77/QĐ-UBND"}
 GCN_5 = [{"product": "{product}", "number": "GCN-5"}]
 
@@ -693,10 +699,10 @@ WRONG_IN_ITSELF = [
         for what, agreed in [
             (
                 "a council that agrees on a criterion that does not exist",
-                [{"product": "{product}", "choices": [{"code": "99", "option": 0}]}],
+                [agreed_on("{product}", {"code": "99", "option": 0})],
             ),
-            ("a council that agrees on another product", [{"product": str(UUID(int=7)), "choices": []}]),
-            ("a council that agrees on one product twice", [{"product": "{product}", "choices": []}] * 2),
+            ("a council that agrees on another product", [agreed_on(str(UUID(int=7)))]),
+            ("a council that agrees on one product twice", [agreed_on("{product}")] * 2),
         ]
     ),
     *(

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,16 @@ from domain.decide import COMMANDS
 from domain.law.book import LawBook, law_book
 from domain.law.models import Overrides, Setting
 from domain.product.phases import Phase
+from domain.product.rating_facts import DossierFiled, DossierKind, ProductNotRecognised
 from domain.product.steps.certificate import notice_due
 from domain.refusals import AgainstTheLaw, Invalid, NotAllowed, OutsideArea, WrongOrder
+from domain.stream import Told
 from domain.values import Actor, Role, Source
 from projections.certificates import endings_in, find_certificates
 from projections.scope import Scope
+from projections.sentences import sentence
 from tests.conftest import projector_for
-from tests.language import Scene, day
+from tests.language import PRODUCT, Scene, day
 from tests.service import Service
 from tests.story import FILE, actor
 
@@ -54,7 +58,7 @@ def past(decided_on: str | None, **more: Any) -> dict[str, Any]:
     return {**found, "level": "province", **more}
 
 
-def entered(clock: datetime, *recognitions: dict[str, Any], dated: str) -> Scene:
+def entered(clock: datetime, *recognitions: dict[str, Any], **more: Any) -> Scene:
     """A product known from a register."""
     body = {
         "product_name": "Mật ong Đà Bắc",
@@ -63,14 +67,14 @@ def entered(clock: datetime, *recognitions: dict[str, Any], dated: str) -> Scene
         "holder": {"name": "HTX nuôi ong"},
         "register_row": ROW,
         "recognitions": recognitions,
-        "effective_on": dated,
+        **more,
     }
     return Scene().when("enter-from-register", OFFICER, clock, **body)
 
 
 def certified(decided_on: str, clock: datetime, **more: Any) -> Scene:
     """A product with one certificate of that day."""
-    scene = entered(clock, past(decided_on, **more), dated=decided_on)
+    scene = entered(clock, past(decided_on, **more))
     return scene.then("product.entered-from-register", "product.recognition-recorded")
 
 
@@ -184,7 +188,7 @@ def test_the_issuing_level_gives_the_notice_or_who_issues_today(level: str | Non
 
 
 def test_a_certificate_without_days_has_no_notices() -> None:
-    scene = entered(noon("2026-01-05"), past(None), dated="2022-12-31")
+    scene = entered(noon("2026-01-05"), past(None))
     letter = {"letter_number": "1/TB", "received_by": "A", "received_on": "2026-01-05", "proof_sha256": FILE}
 
     scene.when("give-written-notice", OFFICER, noon("2026-06-05"), **letter).refused(WrongOrder)
@@ -240,6 +244,20 @@ def test_an_extended_certificate_comes_alive_again_and_runs_out_once_more() -> N
     assert alive.product.phase is Phase.RECOGNISED
     expire(alive, noon("2026-08-01"), "2026-08-01").refused(WrongOrder)
     assert expire(alive, noon("2026-08-02"), "2026-08-02").fact.last_day == date(2026, 8, 1)
+
+
+def test_what_was_said_of_the_first_end_is_said_again_of_the_later_one() -> None:
+    letter = {"letter_number": "1/TB", "received_by": "A", "received_on": "2026-06-01", "proof_sha256": FILE}
+    told = notify(ending("2026-06-30"), noon("2026-06-01"), 30)
+    told = told.when("give-written-notice", OFFICER, noon("2026-06-02"), **letter).then("product.written-notice-given")
+
+    extended = extend(told, "2026-06-20", "2026-12-20").then("product.certificate-extended")
+
+    assert extended.product.certificate is not None
+    assert extended.product.certificate.reminded == frozenset()
+    assert not extended.product.certificate.notified_in_writing
+    again = notify(extended, noon("2026-11-20"), 30).then("product.certificate-notice-due")
+    assert again.fact.valid_to == date(2026, 12, 20)
 
 
 # ── Suspension ────────────────────────────────────────────────────────────────────────────────
@@ -304,16 +322,83 @@ def test_the_same_decision_twice_changes_nothing() -> None:
     assert record(scene, noon("2026-11-23"), past("2024-05-10"), "2024-05-10").facts == []
 
 
-@pytest.mark.parametrize(("year", "dated"), [(2022, "2022-12-31"), (2026, "2026-11-23")])
-def test_a_year_without_a_day_stays_so(year: int, dated: str) -> None:
-    scene = entered(noon("2026-11-23"), past(None, year=year), dated=dated)
+@pytest.mark.parametrize("year", [2022, 2026])
+def test_a_year_without_a_day_stays_so(year: int) -> None:
+    scene = entered(noon("2026-11-23"), past(None, year=year))
     fact = scene.facts[1] if scene.facts else None
 
     assert fact is not None
     assert (fact.year, fact.decided_on, fact.valid_to, fact.regime) == (year, None, None, None)  # type: ignore[attr-defined]
     assert scene.product.certificate is not None
-    assert not scene.product.certificate.valid_on(day(dated))
-    entered(noon("2026-11-23"), past(None, year=year), dated="2022-06-01").refused(Invalid, "effective_on")
+    assert not scene.product.certificate.valid_on(day("2026-11-23"))
+    assert [told.effective_on for told in scene.history] == [day("2026-11-23")] * 2  # no day is invented
+    entered(noon("2026-11-23"), past(None, year=year), effective_on="2022-06-01").refused(Invalid, "effective_on")
+
+
+def test_a_decision_entered_today_is_effective_then_and_known_now() -> None:
+    scene = entered(noon("2026-11-23"), past("2024-05-10"), past("2019-05-10"))
+    later = record(scene, noon("2026-11-25"), past("2021-06-15"), "2026-11-25")
+
+    days = [str(told.effective_on) for told in later.history]
+    assert days == ["2026-11-23", "2019-05-10", "2024-05-10", "2021-06-15"]
+    assert (later.product.opened_on, later.product.since) == (day("2026-11-23"), day("2026-11-23"))
+    record(scene, noon("2026-11-25"), past("2021-06-15"), "2022-01-01").refused(Invalid, "effective_on")
+
+
+def test_the_scanned_decision_mends_what_a_register_said() -> None:
+    scene, clock = certified("2024-05-10", noon("2024-06-01")), noon("2026-11-23")
+    paper = {"register_row": None, "source": {"kind": "paper", "scan_sha256": FILE}}
+    right = past("2024-05-10", stars=3, certificate_number="7/GCN")
+
+    assert record(scene, clock, right, "2024-05-10").facts == []  # another register mends nothing
+    mended = record(scene, clock, right, "2024-05-10", **paper).then("product.recognition-recorded")
+    assert mended.product.certificate is not None
+    assert (mended.product.certificate.stars, mended.product.certificate.number) == (3, "7/GCN")
+    assert record(mended, clock, right, "2024-05-10", **paper).facts == []
+
+
+def test_stars_the_level_did_not_certify_are_recorded_with_a_warning() -> None:
+    found = []
+    for decided_on, level, stars in [
+        ("2021-05-10", "district", 3),  # until 2023 districts only evaluated
+        ("2024-05-10", "district", 3),
+        ("2024-05-10", "district", 4),
+        ("2024-05-10", "province", 5),
+        ("2024-05-10", None, 5),
+    ]:
+        fact: Any = certified(decided_on, noon("2026-11-23"), level=level, stars=stars).history[-1].fact
+        found.append([warning.code for warning in fact.warnings])
+
+    doubt = ["level-does-not-certify"]
+    assert found == [doubt, [], doubt, doubt, []]
+
+
+def test_entering_and_what_was_known_before_are_told_apart() -> None:
+    scene = entered(noon("2026-11-23"), past("2024-06-15", authority="UBND huyện Đà Bắc"), past(None, year=2022))
+    told = [
+        sentence(
+            Recorded(
+                STREAMS,
+                told.version,
+                envelope(
+                    told.fact,
+                    recorded_at=noon("2026-11-23"),
+                    effective_on=told.effective_on,
+                    actor=actor(OFFICER),
+                    paper=None,
+                    source=Source(kind="register"),
+                    command_id=STREAMS,
+                    commune="04876",
+                ),
+            )
+        )[0]
+        for told in scene.history
+    ]
+
+    assert all(line.startswith("Ngày 23/11/2026, ") for line in told)
+    assert "ghi nhận kết quả đã có: cơ quan không rõ công nhận 4 sao" in told[1]
+    assert "(năm 2022)" in told[1]
+    assert "UBND huyện Đà Bắc công nhận 4 sao, quyết định 12/QĐ-UBND 2024-06-15 (15/06/2024)" in told[2]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +422,7 @@ def test_doubtful_days_are_recorded_with_a_warning(decided_on: str, level: str |
 def test_validity_is_the_papers_or_that_of_the_law_of_its_day() -> None:
     clock = noon("2026-11-23")
     facts: list[Any] = [
-        (entered(clock, past(decided_on, **more), dated=decided_on).facts or [])[1]
+        (entered(clock, past(decided_on, **more)).facts or [])[1]
         for decided_on, more in [
             ("2020-05-10", {}),
             ("2020-05-10", {"valid_to": "2023-06-01"}),
@@ -383,12 +468,12 @@ def test_a_past_recognition_needs_a_paper_or_a_register() -> None:
 def test_a_product_is_entered_with_its_rounds_oldest_first_and_only_once() -> None:
     clock = noon("2026-11-23")
     rounds = [past("2024-05-10", stars=4), past("2021-05-10", stars=3), past("2019-05-10", stars=3)]
-    scene = entered(clock, *rounds, dated="2019-05-10")
+    scene = entered(clock, *rounds)
 
     assert [getattr(f, "year", None) for f in scene.facts or ()] == [None, 2019, 2021, 2024]
     assert scene.product.certificate is not None
     assert scene.product.certificate.stars == 4
-    entered(clock, rounds[0], rounds[0], dated="2024-05-10").refused(Invalid, "recognitions")
+    entered(clock, rounds[0], rounds[0]).refused(Invalid, "recognitions")
     body = {"product_name": "B", "commune": "04876", "commune_as_given": "x", "holder": {"name": "A"}}
     scene.when("enter-from-register", OFFICER, clock, **body, register_row=ROW).refused(WrongOrder)
     elsewhere = Actor(person="x", office="y", role=OFFICER, area="01")
@@ -450,7 +535,6 @@ class Town:
                         "valid_to": last_day,
                     },
                 ),
-                "effective_on": "2022-01-01",
             }
         )
         stream = uuid5(STREAMS, str(index))
@@ -648,7 +732,7 @@ def test_rounds_follow_each_other_whenever_they_are_recorded(town: Town) -> None
     scene = certified("2024-05-10", noon("2024-06-01"))
     for decided_on in ("2019-05-10", "2021-05-10", "2023-12-01"):
         scene = record(scene, clock, past(decided_on), decided_on)
-    scene = record(scene, clock, past(None, year=2018), "2018-12-31")
+    scene = record(scene, clock, past(None, year=2018), "2026-11-23")
 
     tell(town, scene)
 
@@ -662,13 +746,58 @@ def test_rounds_follow_each_other_whenever_they_are_recorded(town: Town) -> None
     }
 
 
+RULES = {"regime": "QD26-2026", "rules_hash": "0" * 64}
+
+
+def ruled(scene: Scene, kind: DossierKind, on: str) -> Scene:
+    """The scene with a dossier of this kind that ended that day without a new certificate."""
+    filed = DossierFiled(
+        kind=kind, sheet="QD26-11", self_report="", self_score=40, samples=5, evidence=(), report_due=None, **RULES
+    )
+    ended = ProductNotRecognised(level="province", stars=2, reasons="Không đạt.", legal_basis="Đ4.1a", **RULES)
+    more = [
+        Told(len(scene.history) + n, fact, day(when), Source())
+        for n, (fact, when) in enumerate([(filed, "2026-06-25"), (ended, on)], 1)
+    ]
+    return replace(scene, histories={**scene.histories, PRODUCT: [*scene.history, *more]})
+
+
+def test_an_extension_ends_with_the_ruling_in_the_register_too(town: Town) -> None:
+    reminded = notify(ending("2026-06-30"), noon("2026-06-01"), 30)
+    extended = extend(reminded, "2026-06-20", "2026-12-20")
+    scenes = [
+        ruled(extended, "re-evaluation", "2026-09-01"),
+        ruled(extended, "re-evaluation", "2026-06-26"),
+        ruled(extended, "upgrade", "2026-09-01"),
+        ruled(ending("2026-12-30"), "re-evaluation", "2026-09-01"),
+        extended,
+    ]
+    for index, scene in enumerate(scenes):
+        tell(town, scene, f"ruled {index}")
+
+    shown = [(c["extended_to"], c["last_day"]) for c in town.certificates()]
+
+    ruled_on, ended_already, ends = date(2026, 9, 1), date(2026, 6, 30), date(2026, 12, 20)
+    assert shown == [
+        (ruled_on, ruled_on),
+        (ended_already, ended_already),
+        (ends, ends),
+        (None, date(2026, 12, 30)),
+        (ends, ends),
+    ]
+    held = [scene.product.certificate for scene in scenes]
+    assert shown == [(c.extended_to, c.last_day) for c in held if c is not None]
+    with psycopg.connect(service_conninfo(town.url)) as connection:
+        assert connection.execute("SELECT DISTINCT noticed FROM read.certificates").fetchall() == [([],)]
+
+
 def test_every_status_is_shown_and_asked_for(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.language.law_book", law_that_knows_suspension)
     suspended = certified("2025-01-10", noon("2025-02-01")).when(
         "suspend-certificate", CHAIR, noon("2026-06-01"), reason="Chờ kết quả kiểm nghiệm"
     )
     extended = extend(ending("2026-06-30"), "2026-06-20", "2026-12-20")
-    undated = entered(noon("2026-01-05"), past(None), dated="2022-12-31")
+    undated = entered(noon("2026-01-05"), past(None))
     lifted = suspended.when("lift-suspension", CHAIR, noon("2026-06-02"), reason="Đạt")
     letter = {"letter_number": "1/TB", "received_by": "Nguyễn Văn A", "received_on": "2026-06-01"}
     noticed = certified("2024-01-10", noon("2024-02-01")).when(

@@ -46,6 +46,7 @@ from tests.hall import (
     VOTING,
     Hall,
     advised,
+    agreement,
     findings,
     member,
     members,
@@ -106,9 +107,11 @@ def test_a_spread_that_is_not_an_exact_number_is_no_command(spread: str) -> None
         ([m | {"capacity": "chair"} for m in members()], Invalid, "5 chairs"),
         ([*members(), members()[2]], Invalid, "twice: Ủy viên 1"),
         (members((CHAIR, VICE)), AgainstCouncilRules, "2 scoring members, 3 are needed"),
+        (members()[:-1], Invalid, "at least one secretary"),
+        ([*members()[:-1], members()[-1] | {"capacity": "member"}], Invalid, "at least one secretary"),
     ],
 )
-def test_members_have_one_chair_nobody_twice_and_enough_scorers(
+def test_members_have_one_chair_a_secretary_nobody_twice_and_enough_scorers(
     wrong: list[dict[str, Any]], kind: type[Refusal], said: str
 ) -> None:
     with pytest.raises(kind, match=said) as refused:
@@ -142,6 +145,38 @@ def test_an_area_nobody_knows_is_refused() -> None:
     with pytest.raises(Invalid) as refused:
         hall().give("set-up-council", minister, COUNCIL, "2026-08-28", **body, area="99")
 
+    assert refused.value.field == "area"
+
+
+@pytest.mark.parametrize(
+    ("level", "area", "fits"),
+    [
+        ("province", "25", True),
+        ("province", "25-999", False),
+        ("province", "04876", False),
+        ("province", "VN", False),
+        ("province", "99", False),
+        ("centre", "VN", True),
+        ("centre", "25", False),
+        ("district", "25-999", True),  # old units are in no list of today
+        ("district", "25", False),
+        ("district", "04876", False),
+        ("district", "99-001", False),
+        ("district", "VN", False),
+    ],
+)
+def test_a_councils_area_is_one_of_its_level(level: str, area: str, fits: bool) -> None:
+    role = {"province": Role.PROVINCE_CHAIR, "centre": Role.MINISTER, "district": Role.DISTRICT_CHAIR}[level]
+    who = Actor(person="Người ký", office="UBND", role=role, area="VN")
+    body = {"number": "1", "signer": "A", "level": level, "period_from": "2026-09-01", "members": members()}
+    scene = hall()
+
+    if fits:
+        scene.give("set-up-council", who, COUNCIL, "2026-08-28", **body, area=area, regime="QD148-2023")
+        assert scene.states[COUNCIL].area == area
+        return
+    with pytest.raises(Invalid) as refused:
+        scene.give("set-up-council", who, COUNCIL, "2026-08-28", **body, area=area, regime="QD148-2023")
     assert refused.value.field == "area"
 
 
@@ -310,6 +345,45 @@ def test_a_tie_to_the_producer_is_detected(ground: str) -> None:
     assert (conflict.member, conflict.ground, conflict.found) == (FIRST, ground, "detected")
 
 
+def test_a_tie_is_found_however_it_is_written() -> None:
+    tie = [{"registration": " htx-１  ", "kind": "relative"}]
+    scene = hall().set_up(members=members(m2=tie)).call()
+
+    assert scene.session.conflicted(product_id(1)) == {FIRST}
+    helped = replace(advised(), helpers=frozenset({" ủy  VIÊN 1"}))
+    assert Hall(helped).set_up().call().session.conflicted(product_id(1)) == {FIRST}
+
+
+def test_ties_and_guidance_since_the_call_are_found_when_scoring_opens() -> None:
+    scene = hall(2).set_up(members=members(SIX, m2=[{"registration": "HTX-9", "kind": "employer"}])).call()
+    producer = scene.product(1).producer
+    assert producer is not None
+    now = replace(scene.product(1), producer=producer.model_copy(update={"registration": "htx-9"}))
+    scene.states[product_id(1)] = replace(now, helpers=frozenset({FIRST, SECOND, VICE}))
+    scene.declare(VICE).attend()
+    facts = scene.give("open-scoring", SECRETARY, SESSION, "2026-10-05")
+
+    assert [fact.stored_name for fact in facts] == ["session.conflict-declared"] * 3 + ["session.scoring-opened"]
+    found = scene.session.conflicts[product_id(1)]
+    assert [(c.member, c.ground, c.found) for c in found] == [
+        (VICE, "other", "declared"),  # who is recused already is not found once more
+        (FIRST, "employer", "detected"),
+        (FIRST, "guidance", "detected"),
+        (SECOND, "guidance", "detected"),
+    ]
+    assert scene.session.conflicted(product_id(2)) == frozenset()
+    with pytest.raises(AgainstCouncilRules, match="conflict of interest"):
+        scene.score(FIRST)
+
+
+def test_what_is_found_when_scoring_opens_counts_for_the_scorers() -> None:
+    scene = hall().set_up().call().attend()
+    scene.states[product_id(1)] = replace(scene.product(), helpers=frozenset({FIRST, SECOND}))
+
+    with pytest.raises(AgainstCouncilRules, match="Only 2 members may score “Trà 1”, 3 are needed"):
+        scene.open()
+
+
 @pytest.mark.parametrize("counts", [True, False])
 def test_guidance_is_a_conflict_where_the_rules_say_so(counts: bool) -> None:
     helped = replace(advised(), helpers=frozenset({FIRST, "Cán bộ xã"}))
@@ -337,12 +411,38 @@ def test_a_conflict_is_declared_before_the_sheet_is_handed_in() -> None:
     scene = opened(2).score(FIRST)
 
     with pytest.raises(WrongOrder, match="has been scored"):
-        scene.declare(FIRST)
-    scene.declare(FIRST, number=2)
+        scene.declare(FIRST, by=member(FIRST))
+    scene.declare(FIRST, number=2, by=member(FIRST))
     with pytest.raises(AgainstCouncilRules, match="conflict of interest"):
         scene.score(FIRST, number=2)
     with pytest.raises(WrongOrder, match="recorded already"):
-        scene.declare(FIRST, number=2)
+        scene.declare(FIRST, number=2, by=member(FIRST))
+
+
+def test_a_sheet_that_was_opened_is_not_recused_away_in_a_later_round() -> None:
+    scene = opened().score_all(60, 75, 75, 75).close().again()
+
+    for by in (member(CHAIR), SECRETARY):
+        with pytest.raises(WrongOrder):
+            scene.declare(CHAIR, by=by)
+    assert scene.session.scored == {product_id(1): frozenset(VOTING)}
+    assert scene.score_all(60, 75, 75, 75).close().dossier().sheets[CHAIR] == 60
+
+
+def test_once_scoring_is_open_nobody_declares_for_another() -> None:
+    scene = opened()
+
+    with pytest.raises(WrongOrder, match=f"only {FIRST} himself") as refused:
+        scene.declare(FIRST)
+    assert refused.value.field == "member"
+    scene.declare(FIRST, by=member(FIRST))
+
+
+def test_a_secretary_who_scores_declares_for_himself() -> None:
+    scoring = [*members()[:-1], members()[-1] | {"voting": True}]
+    scene = hall().set_up(members=scoring).call().attend().open().declare("Thư ký")
+
+    assert scene.session.conflicted(product_id(1)) == {"Thư ký"}
 
 
 def test_members_declare_for_themselves_and_the_secretary_for_others() -> None:
@@ -371,12 +471,73 @@ def test_too_few_scorers_after_recusals_name_the_product() -> None:
 
 
 def test_a_product_that_loses_its_scorers_waits_for_another_session() -> None:
-    scene = opened(2).score_all(75, 75, 75, 75).declare(FIRST, number=2).declare(SECOND, number=2)
+    scene = opened(2).score_all(75, 75, 75, 75)
+    for person in (FIRST, SECOND):
+        scene.declare(person, number=2, by=member(person))
     scene.close().conclude()
 
     assert scene.product(1).phase is Phase.CONCLUDED
     assert (scene.product(2).phase, scene.dossier(2).session) == (Phase.ADVISED, None)
     assert scene.facts("session.concluded")[0].left_out == (product_id(2),)
+
+
+EIGHT = (*SIX, "Ủy viên 5", "Ủy viên 6")
+
+
+def test_recusals_that_cost_the_quorum_take_the_product_off_the_agenda() -> None:
+    """Of eight members two are absent: six score, which is 75 %. One is recused: 75 % of seven is six, five score."""
+    scene = (
+        hall(2)
+        .set_up(members=members(EIGHT))
+        .call()
+        .attend(*EIGHT[6:])
+        .open()
+        .declare(FIRST, number=2, by=member(FIRST))
+    )
+    for person in SIX:
+        scene.score(person)
+        if person != FIRST:
+            scene.score(person, number=2)
+    scene.close()
+
+    assert scene.dossier(1).opened[0].quorum == 6
+    assert (scene.dossier(2).session, scene.dossier(2).opened) == (None, ())
+    assert scene.told[product_id(2)][-1].stored_name == "product.taken-off-agenda"
+
+
+def test_recusals_that_leave_the_quorum_leave_the_product() -> None:
+    """Of seven members one is absent and three are recused: 75 % of four is three, three score."""
+    scene = hall().set_up(members=members(EIGHT[:7])).call().attend(EIGHT[6]).open()
+    for person in (CHAIR, VICE, FIRST):
+        scene.declare(person, by=member(person))
+    for person in SIX[3:]:
+        scene.score(person)
+
+    assert [s.member for s in scene.close().dossier().opened[0].sheets] == sorted(SIX[3:])
+
+
+def test_sheets_that_are_owed_are_no_reason_to_take_a_product_off() -> None:
+    with pytest.raises(AgainstCouncilRules, match="owed by"):
+        opened().score(CHAIR).score(VICE).close()
+
+
+def test_a_quorum_that_recusals_cost_before_scoring_opens_is_named() -> None:
+    scene = hall().set_up(members=members(EIGHT)).call().declare(FIRST).attend(*EIGHT[6:])
+
+    with pytest.raises(AgainstCouncilRules, match=r"Only 5 members may score “Trà 1”, 6 are needed \(.*một số tỉnh\)"):
+        scene.open()
+
+
+def test_the_quorum_of_a_product_is_told_and_recused_members_do_not_count_for_it() -> None:
+    scene = hall(2).set_up(members=members(SIX)).call().declare(FIRST, number=2).declare(SECOND, number=2)
+    scene.declare("Thư ký", number=2).attend().open()
+    for person in SIX:
+        scene.score(person)
+    for person in (CHAIR, VICE, "Ủy viên 3", "Ủy viên 4"):
+        scene.score(person, number=2)
+    scene.close()
+
+    assert [scene.dossier(n).opened[0].quorum for n in (1, 2)] == [5, 3]
 
 
 # Attendance and quorum
@@ -567,9 +728,9 @@ def test_a_session_all_of_whose_products_left_still_ends() -> None:
 # Written opinions
 
 
-def written(voting: tuple[str, ...] = VOTING, **ties: Any) -> Hall:
+def written(voting: tuple[str, ...] = VOTING, day: str = "2026-10-05", **ties: Any) -> Hall:
     scene = Hall(advised(kind="re-evaluation"))
-    return scene.set_up(members=members(voting, **ties)).call("2026-10-02", form="written").open()
+    return scene.set_up(members=members(voting, **ties)).call("2026-10-02", form="written", held_on=day).open()
 
 
 def test_written_opinions_need_no_attendance_but_a_quorum_of_answers() -> None:
@@ -587,13 +748,43 @@ def test_written_opinions_need_the_chairs() -> None:
         written().score(VICE).score(FIRST).score(SECOND).close()
 
 
-def test_a_recused_member_counts_for_the_quorum_but_not_as_a_scorer() -> None:
+def test_a_recused_member_counts_neither_way_in_written_opinions() -> None:
     tie = [{"registration": "HTX-1", "kind": "relative"}]
 
     with pytest.raises(AgainstCouncilRules, match="2 members have given opinions on “Trà 1”, 3 are needed"):
         written(m0=tie).score(VICE).score(FIRST).close()
     scene = written(m0=tie).score(VICE).score(FIRST).score(SECOND).close()
     assert [s.member for s in scene.dossier().opened[0].sheets] == sorted([VICE, FIRST, SECOND])
+    assert (scene.dossier().opened[0].present, scene.dossier().opened[0].quorum) == ((VICE, FIRST, SECOND), 3)
+
+    scene = written(EIGHT, m2=tie, m3=tie)  # 75 % of six is five; with the two recused it would be six of eight
+    for person in (CHAIR, VICE, "Ủy viên 3", "Ủy viên 4"):
+        scene.score(person)
+    with pytest.raises(AgainstCouncilRules, match="4 members have given opinions on “Trà 1”, 5 are needed"):
+        scene.close()
+    assert scene.score("Ủy viên 5").close().dossier().opened[0].quorum == 5
+
+
+def test_written_opinions_are_not_closed_early_while_somebody_may_still_answer() -> None:
+    tie = [{"registration": "HTX-1", "kind": "relative"}]
+    scene = written(m3=tie, day="2026-10-06").score(CHAIR).score(VICE)  # due the day after
+
+    with pytest.raises(AgainstCouncilRules, match=rf"due on 2026-10-06 and still owed by: {FIRST} \(1\)"):
+        scene.close()
+    assert scene.score(FIRST).close().session.stage is Stage.OPENED  # the recused member owes nothing
+
+    due = written(day="2026-10-06").score(CHAIR).score(VICE).score(FIRST)
+    with pytest.raises(AgainstCouncilRules, match=SECOND):
+        due.close("2026-10-05")
+    assert due.close("2026-10-06").session.stage is Stage.OPENED
+
+
+def test_who_gave_a_written_opinion_gives_it_again_in_the_next_round() -> None:
+    scene = written().score(CHAIR, 75).score(VICE, 75).score(FIRST, 60).score(SECOND, 75).close().again()
+
+    with pytest.raises(AgainstCouncilRules, match=f"still owed by: {FIRST}"):
+        scene.score(CHAIR).score(VICE).score(SECOND).close()
+    assert scene.score(FIRST, 60).close().session.stage is Stage.OPENED
 
 
 def test_attendance_of_written_opinions_is_refused() -> None:
@@ -628,7 +819,7 @@ def test_scoring_again_keeps_both_rounds() -> None:
     with pytest.raises(WrongOrder, match="not scored in the present round"):
         scene.score(FIRST, number=2)
     with pytest.raises(WrongOrder, match="has been scored"):
-        scene.declare(FIRST, number=2)
+        scene.declare(FIRST, number=2, by=member(FIRST))
     scene.score_all(72, 75, 75, 75).close().conclude()
 
     rounds = scene.dossier().opened
@@ -692,12 +883,43 @@ def test_the_result_carries_all_it_is_computed_from() -> None:
 def test_what_the_council_agreed_goes_before_the_advisory_finding() -> None:
     better = [c.model_dump() for c in findings(4) if c.code in ("2.1", "2.3")]
     scene = Hall(advised(gates=3)).scoring().score_all(75, 75, 75, 75).close()
-    scene.conclude(agreed=[{"product": product_id(1), "choices": better}])
+    scene.conclude(agreed=agreement(better, CHAIR, VICE, SECOND))
     result = scene.dossier().result
 
     assert result is not None
     assert result.stars == 3
     assert not {"2.1", "2.3"} & {gate.code for gate in result.missed}
+    (agreed,) = scene.facts("session.concluded")[0].agreed
+    assert (agreed.product, agreed.codes) == (product_id(1), ("2.1", "2.3"))
+    assert (agreed.reason, agreed.members) == ("Đã xem lại hồ sơ.", (CHAIR, VICE, SECOND))
+
+
+@pytest.mark.parametrize(
+    ("who", "kind", "said"),
+    [
+        ((CHAIR, VICE), AgainstCouncilRules, "2 members agreed, 3 are needed"),
+        ((CHAIR, VICE, VICE), AgainstCouncilRules, "2 members agreed, 3 are needed"),
+        ((CHAIR, VICE, SECOND), Invalid, f"These have not scored “Trà 1”: {SECOND}"),  # absent
+        ((CHAIR, VICE, FIRST, "Thư ký"), Invalid, "Thư ký"),
+    ],
+)
+def test_the_quorum_of_those_who_scored_agrees_on_other_options(
+    who: tuple[str, ...], kind: type[Refusal], said: str
+) -> None:
+    scene = Hall(advised(gates=3)).scoring(SECOND).score(CHAIR).score(VICE).score(FIRST).close()
+    better = [c.model_dump() for c in findings(4) if c.code == "2.1"]
+
+    with pytest.raises(kind, match=said) as refused:
+        scene.conclude(agreed=agreement(better, *who))
+    assert refused.value.field == "agreed"
+
+
+def test_agreed_options_say_why() -> None:
+    entry = agreement([findings(4)[0].model_dump()])[0]
+
+    for left_out in ("reason", "members"):
+        with pytest.raises(ValueError, match=left_out):
+            opened().conclude(agreed=[{name: value for name, value in entry.items() if name != left_out}])
 
 
 def test_gates_on_the_average_and_on_the_agreed_options_give_different_stars() -> None:
@@ -723,16 +945,16 @@ def test_every_gated_criterion_needs_an_agreed_option() -> None:
         scene.conclude()
     assert refused.value.field == "agreed"
 
-    first = [{"product": product_id(1), "choices": [findings(4)[0].model_dump()]}]
+    first = agreement([findings(4)[0].model_dump()])
     assert scene.conclude(agreed=first).product().phase is Phase.CONCLUDED
 
 
 @pytest.mark.parametrize(
     ("agreed", "said"),
     [
-        ([{"product": product_id(1), "choices": [{"code": "99", "option": 0}]}], "no criterion 99"),
-        ([{"product": product_id(2), "choices": []}], "not on the session's agenda"),
-        ([{"product": product_id(1), "choices": []}] * 2, "twice"),
+        (agreement([{"code": "99", "option": 0}]), "no criterion 99"),
+        (agreement([], number=2), "not on the session's agenda"),
+        (agreement([]) * 2, "twice"),
     ],
 )
 def test_agreed_options_are_of_the_sheet_and_the_agenda(agreed: list[dict[str, Any]], said: str) -> None:
@@ -770,7 +992,7 @@ def test_a_cancelled_session_frees_its_dossiers(stage: str) -> None:
         scene.attend().open().score_all(75, 75, 75, 75)
     if stage == "opened":
         scene.score_all(75, 75, 75, 75, number=2).close()
-    scene.cancel()
+    scene.cancel("15/UBND-KT" if stage == "opened" else None)
 
     assert scene.session.stage is Stage.CANCELLED
     for number in (1, 2):
@@ -778,6 +1000,20 @@ def test_a_cancelled_session_frees_its_dossiers(stage: str) -> None:
         assert (dossier.session, dossier.opened, dict(dossier.sheets)) == (None, (), {})
     scene.call("2026-10-06", OTHER_SESSION, held_on="2026-10-08")
     assert scene.dossier().session == OTHER_SESSION
+
+
+@pytest.mark.parametrize("stage", ["opened", "second round"])
+def test_who_has_seen_the_totals_cancels_by_a_written_order_only(stage: str) -> None:
+    scene = opened().score_all(60, 75, 75, 75).close()
+    if stage == "second round":
+        scene.again()
+
+    with pytest.raises(Invalid, match="written order") as refused:
+        scene.cancel()
+    assert refused.value.field == "document"
+    scene.cancel("15/UBND-KT")
+    assert scene.facts("session.cancelled")[0].document == "15/UBND-KT"
+    assert scene.facts("product.sheets-opened", product_id(1))[0].round == 1
 
 
 def test_a_session_that_ended_is_neither_cancelled_nor_concluded() -> None:
@@ -844,6 +1080,9 @@ def test_every_command_has_its_words_and_says_what_it_decides() -> None:
 def test_sessions_belong_to_the_area_of_their_council() -> None:
     stranger = Actor(person="Thư ký", office="Sở", role=Role.COUNCIL_SECRETARY, area="01")
 
+    unlisted = SECRETARY.model_copy(update={"person": "Thư ký hội đồng khác"})
+    with pytest.raises(NotAllowed, match="not this council's secretary"):
+        hall().set_up().call().give("cancel-session", unlisted, SESSION, "2026-10-02", reason="Nhầm")
     with pytest.raises(OutsideArea):
         hall().set_up().call().give("cancel-session", stranger, SESSION, "2026-10-02", reason="Nhầm")
     with pytest.raises(NotAllowed):

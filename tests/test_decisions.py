@@ -18,10 +18,11 @@ from domain.law.book import law_book
 from domain.product.outlook import outlook
 from domain.product.phases import Phase
 from domain.product.state import Product
+from domain.product.steps.result import lost_meanwhile
 from domain.refusals import AgainstTheLaw, Invalid, NotAllowed, NotFound, OutsideArea, WrongOrder
 from domain.values import Actor, Role
 from tests.language import NOW, PRODUCT, Scene, day, given
-from tests.story import Chapter, bare, choices, findings, on, tea, until
+from tests.story import FILE, Chapter, bare, choices, findings, on, tea, until
 
 OFFICER, CHAIR, PRODUCER, MEMBER = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER, Role.COUNCIL_MEMBER
 PROVINCE, PROVINCE_CHAIR, SECRETARY = Role.PROVINCE_OFFICER, Role.PROVINCE_CHAIR, Role.COUNCIL_SECRETARY
@@ -76,6 +77,7 @@ def judged_by_the_centre(total: int, gates: int) -> Scene:
     central = [at_the_centre(MEMBER, f"central member {n}") for n in (1, 2, 3)]
     secretary = at_the_centre(SECRETARY)
     members = [{**m, "person": c.person} for m, c in zip(EXAMPLES["set-up-council"]["members"], central, strict=False)]
+    members.append({"person": secretary.person, "office": "Bộ", "capacity": "secretary", "voting": False})
     council = {**EXAMPLES["set-up-council"], "level": "centre", "area": "VN", "members": members}
     call = bare(EXAMPLES["call-session"])
     return told(
@@ -92,7 +94,7 @@ def judged_by_the_centre(total: int, gates: int) -> Scene:
             ),
             ("set-up-council", MINISTER, on("2026-11-02", council)),
             ("call-session", secretary, on("2026-11-03", {**call, "held_on": "2026-11-09"})),
-            ("record-attendance", secretary, on("2026-11-09", present=[c.person for c in central])),
+            ("record-attendance", secretary, on("2026-11-09", present=[c.person for c in (*central, secretary)])),
             ("open-scoring", secretary, on("2026-11-09")),
             *(("submit-score-sheet", c, on("2026-11-09", worth(total, gates))) for c in central),
             ("close-scoring", secretary, on("2026-11-09")),
@@ -489,6 +491,136 @@ def test_an_upgrade_that_reaches_the_same_star_is_a_new_certificate() -> None:
     assert (renewed.product.certificate.stars, renewed.product.certificate.number) == (4, "0002/2026/GCN-OCOP-25")
 
 
+def holding(scene: Scene, **changes: Any) -> Scene:
+    """The scene with another certificate held meanwhile."""
+    product = state_of(scene)
+    assert product.certificate is not None
+    changed = replace(product, certificate=replace(product.certificate, **changes))
+    return replace(scene, states={**scene.states, PRODUCT: changed})
+
+
+def state_of(scene: Scene) -> Product:
+    product: Product = scene.states[PRODUCT]
+    return product
+
+
+@pytest.mark.parametrize("ended", [{"suspended": True}, {"valid_to": day("2026-11-15")}])
+def test_a_star_that_does_not_hold_any_more_keeps_nobody_from_the_star_earned(ended: dict[str, Any]) -> None:
+    scene = holding(upgraded(69, 4), **ended)
+
+    scene.when("decline-recognition", PROVINCE, **on("2026-11-16", reasons="x")).refused(AgainstTheLaw)
+    done = scene.when("recognise", PROVINCE_CHAIR, **on("2026-11-16", SIGNED))
+
+    assert (done.fact.stars, done.fact.issued_on) == (3, day("2026-11-16"))
+
+
+def test_a_star_that_holds_on_its_last_day_stays_above_a_lower_one() -> None:
+    scene = holding(upgraded(69, 4), valid_to=day("2026-11-16"))
+
+    scene.when("recognise", PROVINCE_CHAIR, **on("2026-11-16", SIGNED)).refused(AgainstTheLaw, "products")
+    scene.when("decline-recognition", PROVINCE, **on("2026-11-16", reasons="x")).then("product.not-recognised")
+
+
+@pytest.mark.parametrize(("total", "gates"), [(80, 4), (92, 5)])
+def test_nothing_is_certified_on_a_certificate_revoked_meanwhile(total: int, gates: int) -> None:
+    revoked = told(upgraded(total, gates), [("revoke", PROVINCE_CHAIR, on("2026-11-16", revocation("a")))])
+    assert due(revoked) == "decline-recognition"
+
+    for command in ("recognise", "approve-results"):
+        refused = revoked.when(command, PROVINCE_CHAIR, **on("2026-11-17", SIGNED)).refused(AgainstTheLaw, "products")
+        assert refused.refusal is not None
+        assert "đã bị thu hồi" in refused.refusal.vi
+    declined = revoked.when("decline-recognition", PROVINCE, **on("2026-11-17", reasons="Đã thu hồi."))
+    declined.then("product.not-recognised")
+    assert declined.fact.legal_basis == "QĐ 26/2026/QĐ-TTg Đ8"
+    assert declined.product.phase is Phase.NOT_RECOGNISED
+    withdrawn = revoked.when("withdraw-dossier", PRODUCER, **on("2026-11-17", reason="Đã thu hồi."))
+    assert withdrawn.product.phase is Phase.DOSSIER_WITHDRAWN
+    first = on("2026-11-20", EXAMPLES["file-dossier"])
+    withdrawn.when("file-dossier", PRODUCER, **first).then("product.dossier-filed")
+
+
+def test_its_own_certificate_revoked_does_not_end_an_upgrade_evaluated_again() -> None:
+    done = told(upgraded(80, 4), [("recognise", PROVINCE_CHAIR, on("2026-11-16", SIGNED))])
+    again = told(
+        done,
+        [
+            ("order-reevaluation", MINISTRY, on("2026-11-17", EXAMPLES["order-reevaluation"])),
+            ("revoke", PROVINCE_CHAIR, on("2026-11-18", revocation("a"))),
+        ],
+    )
+
+    assert not lost_meanwhile(again.product)
+
+
+# ── Five stars again ──────────────────────────────────────────────────────────────────────────
+
+IN_2029 = datetime(2029, 9, 3, 3, 0, tzinfo=UTC)
+
+
+@cache
+def five_stars_again() -> Scene:
+    """Five stars, and their re-evaluation with the advisers' report of the province."""
+    scene = told(judged_by_the_centre(92, 5), [("recognise", MINISTER, on("2026-11-16", BY_THE_MINISTER))])
+    advice = {**EXAMPLES["report-advice"], "findings": findings(SHEET, 5)}
+    filed = {**EXAMPLES["file-dossier"], "kind": "re-evaluation", "evidence": []}
+    for command, by, body in (
+        ("file-dossier", PRODUCER, on("2029-06-20", filed)),
+        ("register-dossier", OFFICER, on("2029-06-20", EXAMPLES["register-dossier"])),
+        ("issue-commune-report", OFFICER, on("2029-06-29", EXAMPLES["issue-commune-report"])),
+        ("forward-dossier", CHAIR, on("2029-07-02", EXAMPLES["forward-dossier"])),
+        ("register-dossier", PROVINCE, on("2029-07-03", EXAMPLES["register-dossier"])),
+        ("accept-for-batch", PROVINCE, on("2029-07-04", EXAMPLES["accept-for-batch"])),
+        ("report-advice", PROVINCE, on("2029-07-16", advice)),
+    ):
+        scene = scene.when(command, by, IN_2029, **body)
+        assert scene.refusal is None, f"{command}: {scene.refusal}"
+    return scene
+
+
+def called(scene: Scene) -> Scene:
+    """A session of the province's council is called."""
+    council = next(
+        key for key, s in scene.states.items() if getattr(s, "area", "") == "25" and getattr(s, "number", "")
+    )
+    body = {**bare(EXAMPLES["call-session"]), "council": str(council), "held_on": "2029-07-25"}
+    return scene.when("call-session", SECRETARY, IN_2029, **on("2029-07-18", body))
+
+
+def test_five_stars_are_renewed_without_a_council_of_the_province() -> None:
+    scene = five_stars_again()
+    assert due(scene) == "forward-dossier"
+
+    called(scene).refused(AgainstTheLaw, "products")
+    forwarded = scene.when("forward-dossier", PROVINCE, IN_2029, **on("2029-07-18", letter_number="5"))
+
+    forwarded.then("product.dossier-forwarded")
+    assert (forwarded.fact.from_level, forwarded.fact.to_level) == ("province", "centre")
+    assert (forwarded.fact.batch, forwarded.fact.batch_done) == ("renewal", day("2029-09-02"))
+    assert forwarded.product.phase is Phase.PROPOSED
+
+
+@pytest.mark.parametrize("changes", [{"stars": 4}, {"revoked": True}])
+def test_other_renewals_come_before_the_provinces_council(changes: dict[str, Any]) -> None:
+    scene = holding(five_stars_again(), **changes)
+
+    scene.when("forward-dossier", PROVINCE, IN_2029, **on("2029-07-18", letter_number="5")).refused(WrongOrder)
+    called(scene).then("session.called")
+
+
+def test_a_renewal_sent_back_is_the_provinces_own_to_evaluate() -> None:
+    scene = five_stars_again()
+    product = state_of(scene)
+    assert product.dossier is not None
+    sent_back = replace(product, dossier=replace(product.dossier, sent_back=True))
+
+    called(replace(scene, states={**scene.states, PRODUCT: sent_back})).then("session.called")
+    sent = told(judged_by_the_centre(85, 5), [("send-back-result", MINISTRY, on("2026-11-12", letter_number="99"))])
+    again = told(sent, [("reopen-evaluation", PROVINCE_CHAIR, EXAMPLES["reopen-evaluation"])])
+    assert again.product.dossier is not None
+    assert again.product.dossier.sent_back
+
+
 # ── Complaints, and evaluations ordered again ─────────────────────────────────────────────────
 
 COMPLAINT, SETTLED = EXAMPLES["file-complaint"], EXAMPLES["settle-complaint"]
@@ -690,6 +822,28 @@ def test_a_product_whose_certificate_ran_out_starts_again() -> None:
     assert ended.product.phase is Phase.EXPIRED  # not certified again by filing
 
 
+@pytest.mark.parametrize(
+    ("held", "starts_again"),
+    [
+        ({"suspended": True}, False),
+        ({"issued_on": None}, False),  # its last day is known and not over
+        ({"issued_on": None, "valid_to": None}, True),
+        ({"valid_to": day("2026-11-20")}, True),
+        ({"valid_to": day("2026-11-20"), "suspended": True}, True),
+        ({"valid_to": day("2026-11-21")}, False),
+    ],
+)
+def test_first_time_is_for_who_holds_no_certificate_that_runs(held: dict[str, Any], starts_again: bool) -> None:
+    filed = holding(recognised(), **held).when(
+        "file-dossier", PRODUCER, **on("2026-11-21", EXAMPLES["file-dossier"], evidence=[])
+    )
+
+    if starts_again:
+        filed.then("product.dossier-filed")
+    else:
+        filed.refused(WrongOrder)
+
+
 # ── Earlier rules: the transition, and districts ──────────────────────────────────────────────
 
 ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -776,6 +930,36 @@ def test_a_re_evaluation_of_the_earlier_rules_is_finished_in_thirty_days(decided
         done.refused(AgainstTheLaw, "effective_on")
 
 
+@pytest.mark.parametrize(
+    ("extended_to", "declined_on", "ends"),
+    [
+        ("2026-11-28", "2026-06-15", "2026-06-15"),
+        ("2026-06-12", "2026-06-15", "2026-06-12"),
+        ("2026-11-28", "2026-06-08", "2026-06-10"),
+    ],
+)
+def test_a_negative_ruling_ends_the_extension(extended_to: str, declined_on: str, ends: str) -> None:
+    scene = holding(renewed_in_transition(), valid_to=day("2026-06-10"), extended_to=day(extended_to))
+    product = state_of(scene)
+    assert product.dossier is not None
+    assert product.dossier.result is not None
+    low = product.dossier.result.model_copy(update={"stars": 2})
+    product = replace(product, since=day("2026-06-08"), latest_act=day("2026-06-08"))
+    lower = replace(product, dossier=replace(product.dossier, result=low))
+    scene = replace(scene, states={**scene.states, PRODUCT: lower})
+
+    ruled = scene.when("decline-recognition", PROVINCE, **on(declined_on, reasons="Không đạt."))
+
+    ruled.then("product.not-recognised")
+    held = state_of(ruled).certificate
+    assert held is not None
+    assert held.last_day == day(ends)
+    assert held.valid_on(day(ends))
+    assert not held.valid_on(day(ends) + timedelta(days=1))
+    longer = on("2026-06-20", reason="Chưa kịp", until="2026-07-30")
+    ruled.when("extend-certificate", PROVINCE_CHAIR, **longer).refused(AgainstTheLaw)
+
+
 DISTRICT = "25-150"  # huyện Đà Bắc, until 30/6/2025
 DISTRICT_ROLES = {
     PROVINCE: Actor(person="cán bộ huyện", office="Phòng Nông nghiệp", role=Role.DISTRICT_OFFICER, area=DISTRICT),
@@ -787,13 +971,18 @@ BY_THE_DISTRICT = {"level": "district", "signer": "Chủ tịch UBND huyện"}
 @cache
 def before_the_district(total: int) -> Scene:
     """Filed under Decision 148 in spring 2025, with the result of the district's council in June."""
+    return told(Scene(), chapters_of_the_district(total))
+
+
+def chapters_of_the_district(total: int) -> list[Any]:
+    """The chapters of such a dossier, up to the council's conclusion."""
     chapters: list[Any] = []
     for command, role, body in under_148("2025-05-02", total):
         more = {"level": "district", "area": DISTRICT} if command == "set-up-council" else {}
         at_district = command in ("set-up-council", "register-dossier", "accept-for-batch")
         by = DISTRICT_ROLES.get(role, role) if at_district else role
         chapters.append((command, by, {**body, **more}))
-    return told(Scene(), chapters)
+    return chapters
 
 
 @pytest.mark.parametrize(
@@ -830,7 +1019,96 @@ def test_from_seventy_points_a_district_sends_the_result_to_the_province() -> No
     assert (forwarded.fact.batch, forwarded.fact.batch_done) == ("-", None)
 
 
+@pytest.mark.parametrize("last", ["forward-dossier", "register-dossier", "report-advice", "conclude-session"])
+def test_what_lies_at_a_level_that_is_gone_the_commune_sends_on(last: str) -> None:
+    scene = at_the_district(last)
+    letter = {"letter_number": "9/UBND"}
+
+    (task,) = [t for t in outlook(scene.product, law_book()).tasks if t.command == "forward-dossier"]
+    assert (task.opens_on, task.roles) == (day("2025-07-06"), (CHAIR, OFFICER))
+    scene.when("forward-dossier", CHAIR, **on("2025-07-05", letter)).refused(NotAllowed)
+    scene.when("forward-dossier", DISTRICT_ROLES[PROVINCE], **on("2025-07-06", letter)).refused(NotAllowed)
+    sent = scene.when("forward-dossier", CHAIR, **on("2025-07-06", letter))
+
+    sent.then("product.dossier-forwarded")
+    assert (sent.fact.from_level, sent.fact.to_level, sent.fact.regime) == ("district", "province", "QD1489-2025")
+    dossier = sent.product.dossier
+    assert dossier is not None
+    assert (dossier.regime, dossier.level, dossier.session, dossier.result) == ("QD1489-2025", "province", None, None)
+    assert dossier.rules_hash == law_book().rules_hash("QD1489-2025", "QD148")
+    taken = told(
+        sent,
+        [
+            ("register-dossier", PROVINCE, on("2025-07-08", EXAMPLES["register-dossier"])),
+            ("accept-for-batch", PROVINCE, on("2025-07-09", EXAMPLES["accept-for-batch"])),
+            ("report-advice", ADVISERS, on("2025-07-10", EXAMPLES["report-advice"], findings=[])),
+        ],
+    )
+    assert due(taken) == "call-session"
+
+
+@cache
+def at_the_district(last: str) -> Scene:
+    """As far as the last chapter of this command, under Decision 148 in spring 2025; the register is the district's."""
+    return told(Scene(), until(last, chapters_of_the_district(60)))
+
+
+@pytest.mark.parametrize(
+    ("sent_on", "to", "regime"), [("2025-07-05", "district", "QD148-2023"), ("2025-07-06", "province", "QD1489-2025")]
+)
+def test_the_commune_sends_to_the_first_level_there_is(sent_on: str, to: str, regime: str) -> None:
+    scene = told(Scene(), until("issue-commune-report", chapters_of_the_district(60)))
+
+    sent = scene.when("forward-dossier", CHAIR, **on(sent_on, letter_number="9/UBND"))
+
+    assert (sent.fact.to_level, sent.fact.regime) == (to, regime)
+    assert sent.product.dossier is not None
+    assert (sent.product.dossier.level, sent.product.dossier.regime) == (to, regime)
+
+
+def test_a_result_approved_at_a_level_that_is_gone_goes_up_all_the_same() -> None:
+    chair = DISTRICT_ROLES[PROVINCE_CHAIR]
+    approved = told(before_the_district(75), [("approve-results", chair, on("2025-06-30", BY_THE_DISTRICT))])
+    assert CHAIR in outlook(approved.product, law_book()).tasks[0].roles
+
+    approved.when("forward-dossier", OFFICER, **on("2025-07-07", letter_number="9")).then("product.dossier-forwarded")
+
+
 def test_told_fact_by_fact_or_as_a_whole_a_product_is_the_same() -> None:
     for scene in (recognised(), judged_by_the_centre(92, 5), upgraded(69, 4), in_transition(), before_the_district(60)):
         product: Product = scene.states[PRODUCT]
         assert product == scene.product
+
+
+# ── Numbers of papers, and days ───────────────────────────────────────────────────────────────
+
+
+def test_a_number_that_a_paper_carries_is_not_given_again() -> None:
+    paper = {"source": {"kind": "paper", "scan_sha256": FILE}, "decision_number": "1/QĐ-UBND"}
+    certificates = [{"product": str(PRODUCT), "number": "0001/2026/GCN-OCOP-25"}]
+    known = told(
+        two_products(),
+        [("recognise", PROVINCE_CHAIR, on("2026-10-20", products(PRODUCT), certificates=certificates, **paper))],
+    )
+
+    native = known.when("recognise", PROVINCE_CHAIR, **on("2026-10-21", products(OTHER)))
+
+    assert native.fact.decision_number == "2/QĐ-UBND"
+    assert native.fact.certificate_number == "0002/2026/GCN-OCOP-25"
+
+
+def test_the_next_number_is_not_dated_before_the_one_before_it() -> None:
+    first = told(two_products(), [("recognise", PROVINCE_CHAIR, on("2026-10-21", products(PRODUCT)))])
+
+    first.when("recognise", PROVINCE_CHAIR, **on("2026-10-20", products(OTHER))).refused(WrongOrder, "effective_on")
+    first.when("recognise", PROVINCE_CHAIR, **on("2026-10-21", products(OTHER))).then("book.decision-issued")
+
+
+def test_a_decision_on_many_says_which_product_it_fails_on() -> None:
+    failed = two_products(both_scored=False).when(
+        "recognise", PROVINCE_CHAIR, **on("2026-10-20", products(PRODUCT, OTHER))
+    )
+
+    assert failed.refusal is not None
+    assert failed.refusal.vi.startswith("“")
+    assert failed.refusal.field == "products"

@@ -157,16 +157,17 @@ def test_it_says_who_signed_under_which_authority(document: Document) -> None:
         "vi": "Quyết định công nhận và cấp giấy chứng nhận",
         "en": "Recognise and certify",
         "roles": [{"code": "province-chair", "vi": "chủ tịch UBND cấp tỉnh", "en": "provincial chair"}],
-        "legal_basis": rule.legal_basis,
+        "legal_basis": f"Quyết định 26/2026/QĐ-TTg, {rule.legal_basis}",
         "mark": rule.mark,
     }
     number = told["decision_number"]
     assert told["vi"] == (
-        f"Chủ tịch UBND cấp tỉnh (Phú Thọ): Chủ tịch UBND tỉnh ký quyết định {number} ngày 20/10/2026 theo Đ7.3e; fact."
+        f"Chủ tịch UBND cấp tỉnh (Phú Thọ): Chủ tịch UBND tỉnh ký quyết định {number} ngày 20/10/2026"
+        " theo Quyết định 26/2026/QĐ-TTg, Đ7.3e (văn bản quy định)."
     )
     assert told["en"] == (
         "chairman of the provincial people's committee (Phú Thọ): Chủ tịch UBND tỉnh signed decision"
-        f" {number} on 2026-10-20 under Đ7.3e; fact."
+        f" {number} on 2026-10-20 under Quyết định 26/2026/QĐ-TTg, Đ7.3e (in the text)."
     )
     assert document["sentence"].startswith("Ngày 20/10/2026, ")
     assert "4 stars" in document["sentence_en"]
@@ -511,7 +512,7 @@ def test_what_else_is_decided_names_its_own_competence() -> None:
         rule = LAW.competence(command, "25", LAW.regimes["QD26-2026"], level)
         assert rule is not None
         assert told[name]["level"] == level
-        assert told[name]["competence"]["legal_basis"] == rule.legal_basis
+        assert told[name]["competence"]["legal_basis"] == f"Quyết định 26/2026/QĐ-TTg, {rule.legal_basis}"
         assert [role["code"] for role in told[name]["competence"]["roles"]] == [role.value for role in rule.roles]
         assert rule.legal_basis in told[name]["vi"]
         assert rule.legal_basis in told[name]["en"]

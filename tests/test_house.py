@@ -224,6 +224,7 @@ AT_A_LEVEL: dict[str, Callable[[Regime, Level], bool]] = {
     **dict.fromkeys(("dissolve-council", "publish-result"), everywhere),
     "recognise": certifying,
     "give-written-notice": certifying,
+    **dict.fromkeys(("suspend-certificate", "lift-suspension", "extend-certificate"), certifying),
     "forward-dossier": below_the_top,
     "approve-results": below_the_top,
     "send-back-result": lambda regime, level: level.sends_back,

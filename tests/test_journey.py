@@ -725,4 +725,5 @@ def test_a_number_known_from_paper_takes_none_and_a_typed_one_is_refused() -> No
     known = registering(product_number="25-04876-7-2026", source={"kind": "paper", "scan_sha256": FILE})
     assert known.product.dossier is not None
     assert known.product.dossier.product_number == "25-04876-7-2026"
-    assert book_id("commune", "04876", 2026) not in known.states
+    book = known.states[book_id("commune", "04876", 2026)]
+    assert (book.products, book.written) == (0, {"25-04876-7-2026"})

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from importlib.resources import files
@@ -15,8 +16,20 @@ from hypothesis import strategies as st
 from domain.law.areas import area_name, areas, commune, covers
 from domain.law.book import law_book, load
 from domain.law.calendar import add_months, add_working_days, is_working_day, legal_date, working_days_late
-from domain.law.checks import BrokenRules, check_criterion, check_regime, check_sheet
-from domain.law.models import CouncilRules, Criterion, Entry, Ground, Option, Regime, Rule, Sheet
+from domain.law.checks import BrokenRules, check_criterion, check_marks, check_regime, check_sheet
+from domain.law.models import (
+    MARK_NAMES,
+    CouncilRules,
+    Criterion,
+    Entry,
+    Ground,
+    Option,
+    Regime,
+    Rule,
+    Sheet,
+    Term,
+    rules_within,
+)
 from domain.law.sums import write_sums
 from domain.refusals import NoRegime
 
@@ -436,9 +449,6 @@ ANY_LEVEL = {
     "conclude-session",
     "withdraw-dossier",
     "file-complaint",
-    "suspend-certificate",
-    "lift-suspension",
-    "extend-certificate",
     "record-recognition",
 }
 
@@ -449,7 +459,8 @@ def test_every_act_of_every_level_is_somebodys(regime: Regime) -> None:
     expected |= {f"forward-dossier@{v.code}" for v in regime.levels if v.pass_up_from} | {"forward-dossier@commune"}
     expected |= {f"approve-results@{v.code}" for v in regime.levels if v.pass_up_from}
     expected |= {f"recognise@{v.code}" for v in regime.levels if v.certifies}
-    expected |= {f"give-written-notice@{v.code}" for v in regime.levels if v.certifies}
+    of_a_certificate = ("give-written-notice", "suspend-certificate", "lift-suspension", "extend-certificate")
+    expected |= {f"{c}@{v.code}" for c in of_a_certificate for v in regime.levels if v.certifies}
     expected |= {f"reopen-evaluation@{v.code}" for v in regime.levels if v.pass_up_from}
     expected |= {f"{c}@commune" for c in ("register-dossier", "request-supplement")}
     expected |= {f"send-back-result@{v.code}" for v in regime.levels if v.sends_back}
@@ -484,6 +495,70 @@ def test_competence_looks_at_the_level_first_and_at_the_province_before_the_law(
     assert law.competence("call-session", "25", NEW, "centre") == NEW.competences["call-session"]
     assert law.competence("accept-idea", "25", None) == law.practice.competences["accept-idea"]
     assert law.competence("recognise", "25", None, "province") is not None
+
+
+@pytest.mark.parametrize("command", ["suspend-certificate", "lift-suspension", "extend-certificate"])
+@pytest.mark.parametrize("regime", REGIMES, ids=lambda r: r.id)
+def test_five_stars_are_the_ministers_affair(command: str, regime: Regime) -> None:
+    def roles(level: str | None) -> list[str]:
+        found = LAW.competence(command, "25", regime, level)
+        return [str(r) for r in found.roles] if found else []
+
+    assert (roles("province"), roles("centre"), roles(None)) == (["province-chair"], ["minister"], [])
+
+
+@pytest.mark.parametrize(
+    ("basis", "marks"),
+    [
+        ("không tìm thấy quy định", {"not-found"}),
+        ("QĐ 148/QĐ-TTg; người ký: không tìm thấy", {"not-found"}),
+        ("thiết lập của cơ quan", {"not-found"}),
+        ("suy luận: không tìm thấy quy định, theo cách của QĐ 26", {"inferred"}),
+        ("hướng dẫn Bến Tre", {"local"}),
+        ("QĐ 1048/QĐ-TTg (hướng dẫn An Giang, Ninh Thuận)", {"local"}),
+        ("kế hoạch Đà Bắc 2023", {"local"}),
+        ("kế hoạch địa phương", {"fact", "inferred", "local", "not-found"}),
+        ("QĐ 26/2026/QĐ-TTg Đ8", {"fact", "inferred", "local", "not-found"}),
+    ],
+)
+def test_a_mark_says_what_its_basis_says(basis: str, marks: set[str]) -> None:
+    taken = set()
+    for mark in MARK_NAMES:
+        with suppress(BrokenRules):
+            check_marks("here", Rule(legal_basis=basis, mark=mark))
+            taken.add(mark)
+
+    assert taken == marks
+
+
+def test_a_wrong_mark_in_a_rule_file_is_refused(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    file = root / "practice.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('cơ quan", mark = "not-found"', 'cơ quan", mark = "fact"', 1), encoding="utf-8")
+    write_sums(root)
+
+    with pytest.raises(BrokenRules, match=r"practice\.toml: deadlines\.hand_over_form: .* is not-found, not fact"):
+        load(root)
+
+
+def test_what_rests_on_something_else_says_so() -> None:
+    def apart(regime: Regime, level: str) -> dict[str, str]:
+        return {name: rule.mark for name, rule in regime.level(level).apart.items()}
+
+    assert apart(OLDEST, "province") == {"interim_stars": "local"}
+    assert apart(OLD, "province") == {"sends_back": "not-found"}
+    assert apart(NEW, "centre") == {"decision_number_format": "inferred"}
+    assert NEW.renewal.apart["unit"].mark == "inferred"
+
+
+def test_every_term_says_what_it_runs_from() -> None:
+    terms = [rule for entry in (*REGIMES, LAW.practice) for _, rule in rules_within(entry) if isinstance(rule, Term)]
+
+    assert len(terms) > 30
+    assert all(term.from_vi and term.from_en for term in terms)
+    assert NEW.renewal.from_vi
+    assert NEW.revocation.from_vi
 
 
 def rules_in(entry: Entry) -> Iterator[Entry]:
@@ -597,7 +672,7 @@ def test_a_council_keeps_its_own_rules(tmp_path: Path) -> None:
         (1, "not-found"),
         (1, "fact"),
         (1, "fact"),
-        (2, "fact"),
+        (2, "local"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import time
 import zipfile
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -15,7 +16,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.utils import coordinate_to_tuple
 
 from application.registers import workbook as limits
-from application.registers.layouts import COLUMNS, LEGACY, TEMPLATE, write_template
+from application.registers.layouts import COLUMNS, EXAMPLE, LEGACY, TEMPLATE, write_template
 from application.registers.reading import (
     FINDINGS,
     Entity,
@@ -276,6 +277,8 @@ IN_THE_LEGACY_WORKBOOK: list[tuple[dict[str, Any], str, str]] = [
     ({"K": None}, "K5", "valid-to-missing"),
     ({"K": 2027}, "K5", "valid-to-only-year"),
     ({"K": date(2027, 8, 19)}, "K5", "valid-to-differs"),
+    ({"K": date(2024, 8, 19)}, "K5", "valid-to-before-decision"),
+    ({"R": None, "K": date(2023, 12, 31)}, "K5", "valid-to-before-decision"),
     ({"O": "345/QĐ-UBND", "M": date(2024, 1, 2), "N": 2024}, "T5", "duplicate"),
 ]
 IN_OUR_TEMPLATE: list[tuple[dict[str, Any], str, str]] = [
@@ -317,7 +320,7 @@ def test_a_mistake_in_our_template_is_one_finding(
 
 
 def test_every_finding_is_tried_and_said_in_one_sentence_each() -> None:
-    tried = {code for _, _, code in [*IN_THE_LEGACY_WORKBOOK, *IN_OUR_TEMPLATE]}
+    tried = {code for _, _, code in [*IN_THE_LEGACY_WORKBOOK, *IN_OUR_TEMPLATE]} | {"certificate-number-twice"}
 
     assert tried == FINDINGS.keys()
     for severity, vi, en in FINDINGS.values():
@@ -344,6 +347,49 @@ def test_the_second_of_two_equal_rows_is_refused(tmp_path: Path) -> None:
 
     assert places(reading) == [(7, "T7", "duplicate")]
     assert [row.number for row in reading.rows] == [5, 6]
+
+
+def test_a_certificate_number_belongs_to_one_product_of_the_file(tmp_path: Path) -> None:
+    good = GOOD_RECOGNITION | {"commune_code": commune_code("Xã Đà Bắc")}
+    rows = [
+        good,
+        good | {"product": "Chè khác", "decision": "98/QĐ-UBND", "certificate": "gcn-1"},
+        good | {"product": "Chè của nơi khác", "authority": "UBND tỉnh Phú Thọ"},
+        good | {"product": "Chè năm trước", "date": "20/08/2023", "valid_to": "20/08/2026"},
+    ]
+    reading = read(template(tmp_path / "mau.xlsx", rows))
+
+    assert places(reading) == [(4, f"{TEMPLATE_LETTER['certificate']}4", "certificate-number-twice")]
+    assert "“Chè Shan” ở dòng 3" in reading.findings[0].vi
+    assert reading.findings[0].product == "Chè khác"
+    assert [row.number for row in reading.rows] == [3, 5, 6]
+
+
+def test_the_template_helps_to_fill_it_in(tmp_path: Path) -> None:
+    write_template(tmp_path / "mau.xlsx")
+    sheet, guide = load_workbook(tmp_path / "mau.xlsx").worksheets
+    offered = {str(v.sqref).split(":")[0]: v.formula1 for v in sheet.data_validations.dataValidation}
+    words = {row[0]: row[2] for row in guide.iter_rows(min_row=2, values_only=True) if row[1]}
+
+    assert sheet[f"{TEMPLATE_LETTER['note']}3"].value == EXAMPLE
+    assert offered.keys() == {f"{TEMPLATE_LETTER[code]}3" for code in ("group", "kind", "level")}
+    assert all(len(formula) <= 257 for formula in offered.values())  # Excel's limit, with its quotation marks
+    assert (words["Hạng sao"], words["Loại hình"], words["Ghi chú"]) == ("bắt buộc", "nên có", "nếu có")
+    for column in COLUMNS:
+        for choice in column.choices:
+            row = GOOD_RECOGNITION | {"commune_code": commune_code("Xã Đà Bắc"), column.code: choice}
+            assert not read(template(tmp_path / "chon.xlsx", [row])).findings
+
+
+def test_the_example_of_the_template_would_be_a_row(tmp_path: Path) -> None:
+    write_template(tmp_path / "mau.xlsx")
+    book = load_workbook(tmp_path / "mau.xlsx")
+    book.worksheets[0][f"{TEMPLATE_LETTER['note']}3"] = None
+    book.save(tmp_path / "so.xlsx")
+
+    assert read(tmp_path / "mau.xlsx") == replace(read(tmp_path / "mau.xlsx"), rows=(), findings=())
+    assert len(read(tmp_path / "so.xlsx").rows) == 1
+    assert read(tmp_path / "so.xlsx").findings == ()
 
 
 def test_headings_totals_and_signatures_among_the_data_are_told_once(tmp_path: Path) -> None:

@@ -232,3 +232,22 @@ def test_free_points_are_options_too() -> None:
     assert total_of(parts, [Choice(code=c, option=n) for c, n in (("A", 31), ("B", 20), ("C", 22))]) == 73
     with pytest.raises(Invalid, match="no option 41"):
         points_of(parts, [Choice(code="A", option=41)])
+
+
+def test_a_sheet_is_of_one_variant() -> None:
+    sheet = LAW.sheets["QD26-26"]
+    varied = {code: c for code, c in sheet.leaves.items() if any(o.variant for o in c.options)}
+    assert sorted(varied) == ["15", "8", "9"]
+
+    def of(*variants: str) -> list[Choice]:
+        wanted = dict(zip(sorted(varied), variants, strict=True))
+        return [
+            Choice(code=code, option=next((i for i, o in enumerate(c.options) if o.variant == wanted[code]), 0))
+            if code in varied
+            else Choice(code=code, option=0)
+            for code, c in sheet.leaves.items()
+        ]
+
+    assert total_of(sheet, of("a", "a", "a")) == total_of(sheet, of("b", "b", "b"))
+    with pytest.raises(Invalid, match="mixes variants"):
+        total_of(sheet, of("a", "b", "a"))

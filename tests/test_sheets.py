@@ -60,7 +60,9 @@ def test_of_2023_only_the_parts_are_known_and_no_gate_is_made_up() -> None:
     assert not PARTS_ONLY.gates
     assert {code: c.max for code, c in PARTS_ONLY.leaves.items()} == {"A": 40, "B": 25, "C": 35}
     assert all([o.points for o in c.options] == list(range(c.max + 1)) for c in PARTS_ONLY.leaves.values())
-    assert "không tìm thấy" in PARTS_ONLY.legal_basis
+    assert PARTS_ONLY.mark == "fact"
+    assert PARTS_ONLY.apart["criteria"].mark == "not-found"
+    assert "không tìm thấy" in PARTS_ONLY.apart["criteria"].legal_basis
     assert "NOT checked" in PARTS_ONLY.note_en
 
 

@@ -33,8 +33,10 @@ from domain.book.commands import BookCommand
 from domain.book.state import book_id
 from domain.decide import COMMANDS, new_stream
 from domain.law.book import law_book
+from domain.product.claims import open_claim
 from domain.product.phases import Phase
 from domain.refusals import AlreadyRegistered, Busy, Invalid, KeyReused, NotFound, StaleVersion, WrongOrder
+from domain.streams import KINDS
 from domain.values import Actor, Role
 from tests.language import NOW
 from tests.load import settled
@@ -859,7 +861,7 @@ def test_a_needed_council_that_is_changed_during_the_decision_is_decided_on_agai
     """Once in the batch, once more while it is settled alone: the session has the members of the last decision."""
     (p,), ids = several(writer, until("set-up-council", tea()), 1)
     members = EXAMPLES["change-council-members"]["members"]
-    changes = [[*members[:2], {**members[2], "person": f"council-member-{n}"}] for n in (5, 6)][:attempts]
+    changes = [[*members[:2], {**members[2], "person": f"council-member-{n}"}, *members[3:]] for n in (5, 6)][:attempts]
     rivals = [
         order("change-council-members", PROVINCE_CHAIR, ids["council"], members=m, effective_on="2026-09-28")
         for m in reversed(changes)
@@ -1156,3 +1158,35 @@ def test_a_writer_ahead_of_a_restored_database_leaves_no_gap(own_database: str) 
     assert answer.version == 3
     assert [r.originator_version for r in journal.streams([p])] == [1, 2, 3]
     journal.close()
+
+
+def test_a_revoked_product_gives_its_name_back_and_may_file_again(
+    writer: Writer, journal: Journal, own_database: str
+) -> None:
+    (product,) = concluded(writer, 1)
+    done(writer, recognition(product))
+    assert claims(own_database) == [product]
+
+    revocation = {"product": str(product), "concluded_on": "2026-10-25", "effective_on": "2026-11-01"}
+    done(writer, order("revoke", PROVINCE_CHAIR, **revocation))
+    assert claims(own_database) == []
+
+    began = time.monotonic()
+    done(writer, order("file-dossier", Role.PRODUCER, product, effective_on="2026-11-02"))
+    assert time.monotonic() - began < 5
+    assert claims(own_database) == [product]
+
+
+def test_a_claim_the_product_still_holds_is_not_taken_twice(
+    writer: Writer, journal: Journal, own_database: str
+) -> None:
+    (product,) = concluded(writer, 1)
+    done(writer, recognition(product))
+    done(writer, order("revoke", PROVINCE_CHAIR, product=str(product), concluded_on="2026-10-25"))
+    with psycopg.connect(own_database) as connection:  # as journals had it before books gave claims back
+        key = open_claim(replace(KINDS["product"].fold(r.told for r in journal.streams([product])), phase=Phase.FILED))
+        connection.execute("INSERT INTO ocop.claims (key, product_id) VALUES (%s, %s)", (key, product))
+
+    done(writer_on(journal), order("file-dossier", Role.PRODUCER, product, effective_on="2026-11-23"))
+
+    assert claims(own_database) == [product]

@@ -6,12 +6,14 @@ A layout maps fields to column letters. Which one a sheet follows is read from t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 
-from application.registers.workbook import BadWorkbook, Book, RawRow, Sheet
+from application.registers.workbook import MAX_ROWS, BadWorkbook, Book, RawRow, Sheet
 from domain.values import without_diacritics
 
 
@@ -58,42 +60,77 @@ _LEGACY_HEADINGS = {
 """What the headings above the columns speak of, without diacritics; offices word them in their own way."""
 
 
+Wanted = Literal["bắt buộc", "nên có", "nếu có"]
+"""Whether a value is required: without it the row is not loaded, loaded with a warning, or simply loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of our template: its machine-readable code, heading, width and what to write in it."""
+    """A column of our template: its machine-readable code, heading, width, what to write in it, and an example.
+
+    ``required``: the column must be there. ``value``: whether every row must say something in it. ``choices``:
+    what the drop-down (danh sách chọn) offers.
+    """
 
     code: str
     heading: str
     width: int
     hint: str
+    value: Wanted
+    example: str
     required: bool = True
+    choices: tuple[str, ...] = ()
 
+
+EXAMPLE = "VÍ DỤ – dòng này không được nạp"
+"""The note that marks the template's example row; the reader skips a row with exactly this note."""
+
+_GROUPS = ("Thực phẩm", "Đồ uống", "Dược liệu", "Thủ công mỹ nghệ", "Sinh vật cảnh", "Du lịch")
+_KINDS = (
+    *("Hợp tác xã", "Tổ hợp tác", "Doanh nghiệp nhỏ và vừa", "Doanh nghiệp lớn", "Trang trại", "Hộ kinh doanh"),
+    *("Hội", "Liên hiệp hội", "Trung tâm điều hành", "Tổ chức tương đương"),
+)
+_COMMUNE_HINT = "Tên hiện nay, hoặc tên cũ có trong bảng chuyển đổi; bắt buộc khi không ghi mã xã"
 
 COLUMNS = (
-    Column("product", "Tên sản phẩm", 32, "Như trong quyết định công nhận"),
-    Column("group", "Nhóm sản phẩm", 18, "Thực phẩm, Đồ uống, Dược liệu, Thủ công mỹ nghệ, Sinh vật cảnh, Du lịch"),
-    Column("sheet", "Bộ sản phẩm", 14, "Mã bộ sản phẩm, nếu biết", required=False),
-    Column("entity", "Chủ thể", 32, "Tên đầy đủ"),
-    Column("registration", "Mã số đăng ký kinh doanh", 18, "Hoặc mã số thuế, nếu có", required=False),
-    Column("kind", "Loại hình", 18, "Hợp tác xã, Tổ hợp tác, Doanh nghiệp nhỏ và vừa, Trang trại, Hộ kinh doanh…"),
-    Column("commune_code", "Mã xã", 10, "Năm chữ số, theo Quyết định 19/2025/QĐ-TTg", required=False),
-    Column("commune", "Xã, phường, đặc khu", 24, "Tên hiện nay, hoặc tên cũ có trong bảng chuyển đổi"),
-    Column("old_unit", "Mã huyện cũ", 10, "Ba chữ số, mã huyện trước ngày 01/07/2025", required=False),
-    Column("province", "Mã tỉnh", 10, "Hai chữ số, theo Quyết định 19/2025/QĐ-TTg"),
-    Column("address", "Địa chỉ", 32, "Địa chỉ của chủ thể"),
-    Column("representative", "Người đại diện", 22, "Họ và tên"),
-    Column("phone", "Điện thoại", 14, "Giữ số 0 ở đầu"),
-    Column("stars", "Hạng sao", 8, "3, 4 hoặc 5"),
-    Column("decision", "Số quyết định", 20, "Ví dụ 123/QĐ-UBND"),
-    Column("date", "Ngày quyết định", 14, "Ngày/tháng/năm; nếu chỉ biết năm thì ghi năm"),
-    Column("authority", "Cơ quan quyết định", 24, "Ví dụ UBND tỉnh Phú Thọ"),
-    Column("level", "Cấp quyết định", 12, "huyện, tỉnh hoặc trung ương"),
-    Column("certificate", "Số giấy chứng nhận", 18, "Nếu có", required=False),
-    Column("valid_to", "Có giá trị đến", 14, "Ngày/tháng/năm trên giấy chứng nhận, nếu có", required=False),
-    Column("product_number", "Mã số sản phẩm", 22, "Ví dụ 83-829-28780-3-2022, nếu có", required=False),
-    Column("note", "Ghi chú", 32, "Tuỳ ý"),
+    Column("product", "Tên sản phẩm", 32, "Như trong quyết định công nhận", "bắt buộc", "Mật ong bạc hà"),
+    Column("group", "Nhóm sản phẩm", 18, ", ".join(_GROUPS), "nên có", "Thực phẩm", choices=_GROUPS),
+    Column("sheet", "Bộ sản phẩm", 14, "Mã bộ sản phẩm, nếu biết", "nếu có", "", required=False),
+    Column("entity", "Chủ thể", 32, "Tên đầy đủ", "bắt buộc", "Hợp tác xã Hoa Núi"),
+    Column(
+        *("registration", "Mã số đăng ký kinh doanh", 18, "Hoặc mã số thuế, nếu có", "nếu có", "0105123456"),
+        required=False,
+    ),
+    Column("kind", "Loại hình", 18, ", ".join(_KINDS), "nên có", "Hợp tác xã", choices=_KINDS),
+    Column(
+        *("commune_code", "Mã xã", 10, "Năm chữ số, theo Quyết định 19/2025/QĐ-TTg", "nếu có", "04831"),
+        required=False,
+    ),
+    Column("commune", "Xã, phường, đặc khu", 24, _COMMUNE_HINT, "bắt buộc", "Xã Đà Bắc"),
+    Column(
+        *("old_unit", "Mã huyện cũ", 10, "Ba chữ số, mã huyện trước ngày 01/07/2025", "nếu có", "150"), required=False
+    ),
+    Column("province", "Mã tỉnh", 10, "Hai chữ số, theo Quyết định 19/2025/QĐ-TTg", "bắt buộc", "25"),
+    Column("address", "Địa chỉ", 32, "Địa chỉ của chủ thể", "nếu có", "Xóm 1, xã Đà Bắc"),
+    Column("representative", "Người đại diện", 22, "Họ và tên", "nếu có", "Nguyễn Văn A"),
+    Column("phone", "Điện thoại", 14, "Giữ số 0 ở đầu", "nếu có", "0912345678"),
+    Column("stars", "Hạng sao", 8, "3, 4 hoặc 5", "bắt buộc", "4"),
+    Column("decision", "Số quyết định", 20, "Ví dụ 123/QĐ-UBND", "bắt buộc", "123/QĐ-UBND"),
+    Column("date", "Ngày quyết định", 14, "Ngày/tháng/năm; nếu chỉ biết năm thì ghi năm", "bắt buộc", "15/06/2024"),
+    Column("authority", "Cơ quan quyết định", 24, "Ví dụ UBND tỉnh Phú Thọ", "nên có", "UBND tỉnh Hòa Bình"),
+    Column(
+        *("level", "Cấp quyết định", 12, "huyện, tỉnh hoặc trung ương", "nếu có", "tỉnh"),
+        choices=("huyện", "tỉnh", "trung ương"),
+    ),
+    Column("certificate", "Số giấy chứng nhận", 18, "Nếu có", "nếu có", "", required=False),
+    Column(
+        *("valid_to", "Có giá trị đến", 14, "Ngày/tháng/năm trên giấy chứng nhận", "nên có", "15/06/2027"),
+        required=False,
+    ),
+    Column("product_number", "Mã số sản phẩm", 22, "Ví dụ 83-829-28780-3-2022, nếu có", "nếu có", "", required=False),
+    Column("note", "Ghi chú", 32, "Tuỳ ý", "nếu có", EXAMPLE),
 )
-"""Our template: headings in row 1, codes in row 2, one row a recognition from row 3 on."""
+"""Our template: headings in row 1, codes in row 2, an example in row 3, then one row a recognition."""
 
 _OF_A_ROUND = {"stars", "date", "decision", "authority", "level", "certificate", "product_number"}
 _REQUIRED = [column.code for column in COLUMNS if column.required]
@@ -169,23 +206,37 @@ TEMPLATE = _with_columns({column.code: get_column_letter(n) for n, column in enu
 
 
 def write_template(path: Path) -> None:
-    """Write the empty template, with a second sheet that says what belongs in each column."""
+    """Write the template with its example row, and a second sheet that says what belongs in each column."""
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = "Sổ theo dõi OCOP"
     sheet.append([column.heading for column in COLUMNS])
     sheet.append([column.code for column in COLUMNS])
+    sheet.append([column.example or None for column in COLUMNS])
     for index, column in enumerate(COLUMNS, 1):
         dimension = sheet.column_dimensions[get_column_letter(index)]
         dimension.width, dimension.number_format = column.width, "@"  # text, so that leading zeros stay
         sheet.cell(1, index).font = Font(bold=True)
         sheet.cell(1, index).alignment = Alignment(wrap_text=True, vertical="top")
-        sheet.cell(2, index).font = Font(italic=True, color="808080")
+        for row in (2, TEMPLATE.first_row):
+            sheet.cell(row, index).font = Font(italic=True, color="808080")
+        sheet.cell(TEMPLATE.first_row, index).number_format = "@"
+        if column.choices:
+            offered = DataValidation("list", formula1=f'"{",".join(column.choices)}"', allow_blank=True)
+            offered.error = column.hint
+            offered.showErrorMessage = True
+            offered.errorStyle = "warning"
+            offered.add(f"{get_column_letter(index)}{TEMPLATE.first_row}:{get_column_letter(index)}{MAX_ROWS}")
+            sheet.add_data_validation(offered)
     sheet.freeze_panes = "A3"
     guide = book.create_sheet("Hướng dẫn")
-    guide.append(["Cột", "Bắt buộc có cột", "Cách ghi"])
+    guide.append(["Cột", "Bắt buộc có cột", "Giá trị", "Cách ghi", "Ví dụ"])
     for column in COLUMNS:
-        guide.append([column.heading, "có" if column.required else "không", column.hint])
-    for letter, width in {"A": 28, "B": 18, "C": 80}.items():
+        there = "có" if column.required else "không"
+        guide.append([column.heading, there, column.value, column.hint, column.example or None])
+    guide.append([])
+    guide.append(["Giá trị “bắt buộc”: thiếu thì dòng không được nạp; “nên có”: thiếu thì có cảnh báo."])
+    guide.append([f"Dòng 3 của biểu mẫu là ví dụ; dòng có ghi chú “{EXAMPLE}” được bỏ qua."])
+    for letter, width in {"A": 28, "B": 18, "C": 12, "D": 80, "E": 32}.items():
         guide.column_dimensions[letter].width = width
     book.save(path)

@@ -1,4 +1,4 @@
-"""From a register's rows to commands (nạp sổ theo dõi): every product once, every recognition once.
+"""From a register's rows to facts (nạp sổ theo dõi): every product once, every recognition once.
 
 A product's stream and every command's id follow from what the row says: loading a file again, or another file
 that names the same product, finds what is there. What was loaded is never changed by a later file; where one
@@ -6,34 +6,36 @@ says something else, that is reported.
 """
 
 import asyncio
-import unicodedata
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from typing import Any
 from uuid import UUID, uuid5
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from application.handle import Order
-from application.registers.reading import Reading, Recognition, RegisterRow
+from application.recorded import Recorded
+from application.registers.reading import Reading, RegisterRow
+from application.registers.rows import Commands, levels_of, plain, stream_of
 from application.writer import Answer
 from domain.command import Command
-from domain.law.areas import province_of_area
 from domain.law.book import LawBook
-from domain.product import certificate_facts as c
-from domain.product.steps.certificate import EnterFromRegister, PastRecognition, RecordRecognition
-from domain.refusals import KeyReused, Refusal
-from domain.values import Actor, Paragraph, Source
-
-PRODUCTS = UUID("6f636f70-0000-4000-8000-726567697374")
-"""Namespace of the ids of products known from registers. Never change it: they would be entered twice."""
+from domain.product.certificate_facts import EnteredFromRegister, RecognitionRecorded
+from domain.product.facts import FactCorrected
+from domain.product.rating_facts import ProductRecognised
+from domain.product.state import corrected
+from domain.product.steps.certificate import PastRecognition
+from domain.refusals import Refusal
+from domain.values import Actor
 
 AT_ONCE = 64
 """Products on their way at once: about as many orders as the writer takes together."""
 
 Run = Callable[[Order], Awaitable[Answer]]
-_PARAGRAPH: TypeAdapter[str] = TypeAdapter(Paragraph)
+Recall = Callable[[Iterable[UUID]], Sequence[Recorded]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class RowNote:
     code: str
     vi: str
     en: str
+    product: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +65,107 @@ class Loaded:
 
 
 async def load(
-    reading: Reading, run: Run, digest: Callable[[str], bytes], law: LawBook, actor: Actor, today: date
+    reading: Reading,
+    run: Run,
+    digest: Callable[[str], bytes],
+    law: LawBook,
+    actor: Actor,
+    recall: Recall,
 ) -> Loaded:
-    """Load the rows of a register; raises what the store raises.
+    """Load the rows of a register, each whole or not at all; raises what the store raises.
 
     ``run`` carries out one order, as the writer does; ``digest`` is keyed, for what a row says is personal.
+    ``recall``: all facts of some streams, as they are stored.
     """
-    levels = {level.vi: level.code for regime in law.regimes.values() for level in regime.levels}
-    orders = _Orders(reading.sha256, levels, digest, actor, today)
     products: dict[UUID, list[RegisterRow]] = defaultdict(list)
     for row in reading.rows:
         products[stream_of(row)].append(row)
+    stored = await asyncio.to_thread(recall, list(products))
+    known = {stream: _as_stored(list(facts)) for stream, facts in groupby(stored, lambda r: r.originator_id)}
+    loader = _Loader(Commands(reading.sha256, levels_of(law)), run, digest, actor)
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(stream: UUID, rows: Sequence[RegisterRow]) -> list[_Outcome]:
         async with places:
-            return await _load_product(orders, run, stream, rows)
+            return await loader.load(stream, rows, known.get(stream))
 
     found = await asyncio.gather(*(one(stream, rows) for stream, rows in products.items()))
     return _summed([outcome for outcomes in found for outcome in outcomes])
 
 
-def stream_of(row: RegisterRow) -> UUID:
-    """The stream of a row's product: by today's commune, the entity's name and the product's name."""
-    code = row.commune_code or ""
-    return uuid5(PRODUCTS, "\n".join([province_of_area(code), code, _plain(row.entity.name), _plain(row.product)]))
+# ── What is known of a product ────────────────────────────────────────────────────────────────
 
 
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A product as it is known: its details, and its recognitions by decision and year; fields by their names."""
+
+    details: Mapping[str, Any]
+    rounds: dict[tuple[str, int], Mapping[str, Any]]
+
+
+def _as_stored(facts: Sequence[Recorded]) -> _Known:
+    """Out of its facts, read as corrected."""
+    now: dict[int, dict[str, object]] = defaultdict(dict)
+    for r in facts:
+        if isinstance(r.fact, FactCorrected):
+            now[r.fact.corrected_version].update(r.fact.now)
+    known = _Known({}, {})
+    for r in facts:
+        fact: Any = r.fact
+        if r.originator_version in now:
+            fact = corrected(fact, now[r.originator_version])
+        match fact:
+            case EnteredFromRegister():
+                known = _Known(_details(fact.group, fact.holder), known.rounds)
+            case RecognitionRecorded():
+                known.rounds[plain(fact.decision_number), fact.year] = fact.model_dump(include=set(_OF_A_ROUND))
+            case ProductRecognised():
+                said = {"stars": fact.stars, "decided_on": fact.issued_on, "valid_to": fact.valid_to}
+                known.rounds[plain(fact.decision_number), fact.issued_on.year] = said
+    return known
+
+
+def _details(group: str | None, holder: Any) -> dict[str, Any]:
+    return {"group": group, **holder.model_dump(exclude={"name"})}
+
+
+def _key(past: PastRecognition) -> tuple[str, int]:
+    return plain(past.decision_number), past.year
+
+
+_OF_A_PRODUCT = {
+    "group": ("nhóm sản phẩm", "group"),
+    "kind": ("loại hình", "kind"),
+    "address": ("địa chỉ", "address"),
+    "representative": ("người đại diện", "representative"),
+    "phone": ("điện thoại", "phone"),
+    "registration": ("mã số đăng ký", "registration"),
+}
+_OF_A_ROUND = {
+    "stars": ("hạng sao", "stars"),
+    "decided_on": ("ngày quyết định", "day of the decision"),
+    "authority": ("cơ quan", "authority"),
+    "level": ("cấp", "level"),
+    "certificate_number": ("số giấy chứng nhận", "certificate number"),
+    "product_number": ("mã số sản phẩm", "product number"),
+    "valid_to": ("có giá trị đến", "valid to"),
+}
+
+
+def _differing(names: Mapping[str, tuple[str, str]], old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """The fields that a row states otherwise, as "name old → new"; what it does not state is no difference."""
+    for name, words in names.items():
+        stated, was = new.get(name), old.get(name)
+        if name in old and stated not in (None, "") and stated != was:
+            yield f"{words[0]}/{words[1]} {_shown(was)} → {_shown(stated)}"
+
+
+def _shown(value: Any) -> str:
+    return "–" if value in (None, "") else f"{value:%d/%m/%Y}" if isinstance(value, date) else f"“{value}”"
+
+
+# ── Loading ───────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,148 +177,98 @@ class _Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Orders:
-    """Makes orders out of rows. ``levels``: a level's Vietnamese name → its code."""
+class _Loader:
+    """Loads the products of one file."""
 
-    file_sha256: str
-    levels: dict[str, str]
+    commands: Commands
+    run: Run
     digest: Callable[[str], bytes]
     actor: Actor
-    today: date
 
-    def enter(self, stream: UUID, row: RegisterRow, begins: date) -> Order:
-        """The product itself, dated its earliest recognition."""
-        entity = row.entity
-        command = EnterFromRegister(
-            product_name=row.product,
-            commune=row.commune_code or "",
-            commune_as_given=row.commune_name or row.commune_code or "",
-            old_unit=row.old_unit,
-            group=row.group,
-            holder=c.RegisterEntity(
-                name=entity.name,
-                kind=entity.kind,
-                address=entity.address or "",
-                representative=entity.representative,
-                phone=entity.phone,
-                registration=entity.registration,
-            ),
-            register_row=self._origin(row),
-            effective_on=begins,
-            source=self._source(row),
-        )
-        said = command.model_dump_json(include={"product_name", "commune", "group", "holder"})
-        return self._order(stream, "enter", command, said)
+    async def load(self, stream: UUID, rows: Sequence[RegisterRow], known: _Known | None) -> list[_Outcome]:
+        """One product with all its rows; the first that is taken enters it."""
+        outcomes = []
+        for row in rows:
+            try:
+                if known is None:
+                    outcome, known = await self._enter(stream, row)
+                else:
+                    outcome = await self._add(stream, row, known)
+            except ValidationError as error:
+                outcome = _Outcome(False, (_unusable(row, error),))
+            outcomes.append(outcome)
+        return outcomes
 
-    def record(self, stream: UUID, row: RegisterRow, past: PastRecognition) -> Order:
-        """One recognition, dated its own day."""
-        command = RecordRecognition(
-            recognition=past,
-            register_row=self._origin(row),
-            effective_on=past.dated(self.today),
-            source=self._source(row),
-        )
-        return self._order(stream, f"{_plain(past.decision_number)}|{past.year}", command, past.model_dump_json())
+    async def _enter(self, stream: UUID, row: RegisterRow) -> tuple[_Outcome, _Known | None]:
+        command = self.commands.enter(row)
+        said = command.model_dump_json(include={"product_name", "commune", "group", "holder", "recognitions"})
+        try:
+            answer = await self.run(self._order(stream, "enter", command, said))
+        except Refusal as refusal:
+            return _Outcome(False, (_refused(row, refusal),)), None
+        known = _Known(_details(command.group, command.holder), {})
+        known.rounds.update({_key(past): past.model_dump() for past in command.recognitions})
+        return _Outcome(not answer.repeated, ()), known
 
-    def past(self, stated: Recognition) -> PastRecognition:
-        """A recognition as stated; where the day and another year are given, the day counts."""
-        year = stated.decided_on.year if stated.decided_on else stated.year
-        return PastRecognition(
-            stars=stated.stars,
-            decision_number=stated.decision_number,
-            year=year or 0,
-            decided_on=stated.decided_on,
-            authority=stated.authority or None,
-            level=self.levels.get(f"cấp {stated.level}"),
-            certificate_number=stated.certificate_number,
-            valid_to=stated.valid_to,
-        )
+    async def _add(self, stream: UUID, row: RegisterRow, known: _Known) -> _Outcome:
+        """What a row says more of a product that is known, and what it says otherwise."""
+        stored, notes = False, list[RowNote]()
+        if differing := [*_differing(_OF_A_PRODUCT, known.details, _details(row.group, self.commands.holder(row)))]:
+            notes.append(_changed_product(row, differing))
+        for past in self.commands.pasts(row):
+            before = known.rounds.get(_key(past))
+            if before is not None:
+                if differing := [*_differing(_OF_A_ROUND, before, past.model_dump())]:
+                    notes.append(_changed_round(row, past, differing))
+                continue
+            key, said = f"{plain(past.decision_number)}|{past.year}", past.model_dump_json()
+            try:
+                answer = await self.run(self._order(stream, key, self.commands.record(row, past), said))
+            except Refusal as refusal:
+                notes.append(_refused(row, refusal))
+                continue
+            stored |= bool(answer.facts) and not answer.repeated
+            known.rounds[_key(past)] = past.model_dump()
+        return _Outcome(stored, tuple(notes))
 
     def _order(self, stream: UUID, key: str, command: Command, said: str) -> Order:
         # The digest is over what the row says, not over where it stands: files are mended and rows move.
         return Order(uuid5(stream, key), stream, command, self.actor, self.digest(f"{stream}\n{key}\n{said}"))
 
-    def _origin(self, row: RegisterRow) -> c.RegisterRow:
-        cells = {address: _storable(text) for address, text in row.raw.items()}
-        return c.RegisterRow(file_sha256=self.file_sha256, row=row.number, cells=cells)
 
-    def _source(self, row: RegisterRow) -> Source:
-        return Source(kind="paper", scan_sha256=self.file_sha256, note=f"sổ theo dõi, dòng {row.number}")
-
-
-def _storable(text: str) -> str:
-    """A cell as it is; where it holds characters that no text here may hold, those are replaced."""
-    try:
-        return _PARAGRAPH.validate_python(text)
-    except ValidationError:
-        return "".join(letter if _is_storable(letter) else "␦" for letter in text.replace("\r\n", "\n")[:4_000])
+def _changed_product(row: RegisterRow, differing: Sequence[str]) -> RowNote:
+    listed = "; ".join(differing)
+    return RowNote(
+        row.number,
+        "changed",
+        f"Đã nhập với thông tin khác, dòng này không ghi đè: {listed}. Nếu sổ đúng, đính chính bằng correct-fact.",
+        f"Known here with other details, which this row does not replace: {listed}. If the register is right, use "
+        "correct-fact.",
+        row.product,
+    )
 
 
-def _is_storable(letter: str) -> bool:
-    try:
-        _PARAGRAPH.validate_python(letter)
-    except ValidationError:
-        return False
-    return True
-
-
-async def _load_product(orders: _Orders, run: Run, stream: UUID, rows: Sequence[RegisterRow]) -> list[_Outcome]:
-    """One product with all its rows: entered once, every recognition on its own day.
-
-    All of it is ordered at once, so that it is stored together as a rule.
-    """
-    try:
-        stated = [(row, [orders.past(recognition) for recognition in row.recognitions]) for row in rows]
-        begins = min(past.dated(orders.today) for _, pasts in stated for past in pasts)
-        entries = [orders.enter(stream, row, begins) for row in rows]
-        records = [(row, orders.record(stream, row, past)) for row, pasts in stated for past in pasts]
-    except ValidationError as error:
-        return [_Outcome(False, (_unusable(row, error),)) for row in rows]
-    answers = await asyncio.gather(run(entries[0]), *(run(order) for _, order in records), return_exceptions=True)
-    entered, recorded = answers[0], list(zip([row for row, _ in records], answers[1:], strict=True))
-    for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
-            raise answer
-    return [
-        _outcome(row, entered, entries[0].digest == entry.digest, [a for r, a in recorded if r is row])
-        for row, entry in zip(rows, entries, strict=True)
-    ]
-
-
-def _outcome(
-    row: RegisterRow, entered: Answer | BaseException, same: bool, recorded: Sequence[Answer | BaseException]
-) -> _Outcome:
-    """A row's outcome; when the product itself was refused, its recognitions are not told one by one."""
-    if isinstance(entered, Refusal) and not isinstance(entered, KeyReused):
-        return _Outcome(False, (_refused(row, entered),))
-    notes = [_refused(row, answer) for answer in recorded if isinstance(answer, Refusal)]
-    if isinstance(entered, KeyReused) or not same:
-        notes.append(
-            RowNote(
-                row.number,
-                "changed",
-                "Sản phẩm hoặc chủ thể đã được nhập với thông tin khác; thông tin của dòng này không được ghi đè.",
-                "The product or its entity is known here with other details; those of this row replace nothing.",
-            )
-        )
-    stored = any(isinstance(answer, Answer) and answer.facts and not answer.repeated for answer in recorded)
-    return _Outcome(stored, tuple(notes))
+def _changed_round(row: RegisterRow, past: PastRecognition, differing: Sequence[str]) -> RowNote:
+    number, listed = past.decision_number, "; ".join(differing)
+    return RowNote(
+        row.number,
+        "changed",
+        f"Quyết định {number} đã được nhập với nội dung khác: {listed}. Đối chiếu quyết định; nếu sổ đúng, ghi nhận "
+        "từ bản chụp quyết định bằng record-recognition.",
+        f"Decision {number} is known here with other content: {listed}. Compare the decision; if the register is "
+        "right, record it from its scan with record-recognition.",
+        row.product,
+    )
 
 
 def _refused(row: RegisterRow, refusal: Refusal) -> RowNote:
-    if isinstance(refusal, KeyReused):
-        return RowNote(
-            row.number,
-            "changed",
-            "Quyết định này đã được nhập với nội dung khác; hãy đối chiếu quyết định.",
-            "This decision is known here with other content; compare the decision itself.",
-        )
-    return RowNote(row.number, refusal.code, refusal.vi, refusal.en)
+    return RowNote(row.number, refusal.code, refusal.vi, refusal.en, row.product)
 
 
 def _unusable(row: RegisterRow, error: ValidationError) -> RowNote:
     where = ".".join(str(part) for part in error.errors()[0]["loc"])
-    return RowNote(row.number, "invalid-content", f"“{where}” không dùng được.", f"“{where}” cannot be used.")
+    said = f"“{where}” không dùng được.", f"“{where}” cannot be used."
+    return RowNote(row.number, "invalid-content", *said, row.product)
 
 
 def _summed(outcomes: Iterable[_Outcome]) -> Loaded:

@@ -17,12 +17,12 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from application.registers.layouts import Layout, find_register
+from application.registers.layouts import EXAMPLE, Layout, find_register
 from application.registers.workbook import BadWorkbook, RawRow, open_workbook
 from domain.law.areas import areas, commune
 from domain.law.calendar import add_months
 from domain.product.facts import EntityKind, ProductGroup
-from domain.values import Line, Paragraph
+from domain.values import Line, Paragraph, without_diacritics
 
 Level = Literal["huyện", "tỉnh", "trung ương"]
 """Level that recognised (cấp công nhận), in the words of the papers; the first is history since 1 July 2025."""
@@ -252,13 +252,23 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
         "Ngày hết hạn {given} không phải 36 tháng kể từ ngày quyết định ({expected}), giữ như đã ghi; hãy kiểm tra.",
         "The expiry {given} is not 36 months after the decision ({expected}) and is kept as given; check it.",
     ),
+    "valid-to-before-decision": (
+        "error",
+        "Ngày hết hạn {given} sớm hơn quyết định ({expected}); hãy kiểm tra cả hai ngày.",
+        "The expiry {given} lies before the decision ({expected}); check both days.",
+    ),
+    "certificate-number-twice": (
+        "error",
+        "Số giấy chứng nhận “{given}” đã thuộc sản phẩm “{other}” ở dòng {row}; hãy kiểm tra số.",
+        "The certificate number “{given}” belongs to the product “{other}” in row {row}; check the number.",
+    ),
     "duplicate": (
         "error",
         "Sản phẩm, chủ thể, xã và quyết định này đã có ở dòng {other}; hãy xoá dòng thừa.",
         "The same product, entity, commune and decision stand in row {other} already; delete one of them.",
     ),
 }
-"""Every finding by its code: severity, and one sentence in each language."""
+"""Every finding of the reader by its code: severity, and one sentence in each language."""
 
 _GROUPS: dict[str, ProductGroup] = {
     "thực phẩm": "food",
@@ -295,6 +305,7 @@ _FORMULA_ERROR = re.compile(r"#(N/A|GETTING_DATA|[A-Z0-9/]+[!?])", re.IGNORECASE
 _KIND_OF_COMMUNE = re.compile(r"(xã|phường|đặc khu|thị trấn) ")
 _OF_HUYEN = re.compile(r"\b(huyện|quận|thị xã)\b")
 _OF_PROVINCE = re.compile(r"\btỉnh\b")
+_AUTHORITY = re.compile(r"(chu tich )?(ubnd|uy ban nhan dan) ")
 _STAR = re.compile(r"([0-9]{1,2})( sao)?")
 _YEAR = re.compile(r"[0-9]{4}")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
@@ -319,6 +330,7 @@ class Finding:
     code: str
     vi: str
     en: str
+    product: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +347,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """One recognition (lần công nhận). ``round`` counts within the row; ``year`` is the year as given."""
+    """One recognition (lần công nhận). ``round`` counts within the row; ``year`` is the year as given.
+
+    ``cells``: where each of its fields stands.
+    """
 
     round: int
     stars: int
@@ -347,6 +362,12 @@ class Recognition:
     certificate_number: str | None = None
     valid_to: date | None = None
     product_number: str | None = None
+    cells: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def in_year(self) -> int | None:
+        """Year of the decision; where the day and another year are given, the day counts."""
+        return self.decided_on.year if self.decided_on else self.year
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +484,12 @@ def _key(text: str) -> str:
     return _tidy(text).casefold()
 
 
+def same_authority(one: str | None, other: str | None) -> bool:
+    """Whether two names may be one authority's: "UBND xã Cao Sơn" and "Xã Cao Sơn" are, and so is no name at all."""
+    names = [_AUTHORITY.sub("", without_diacritics(" ".join((name or "").split()))) for name in (one, other)]
+    return not all(names) or names[0] == names[1]
+
+
 def _bare(name: str) -> str:
     """Name of a commune for comparing, without its kind."""
     return _KIND_OF_COMMUNE.sub("", _key(name), count=1)
@@ -505,11 +532,12 @@ class _Row:
 
     raw: RawRow
     columns: Mapping[str, str]
+    product_in: str
     findings: list[Finding] = field(default_factory=list)
 
     def part(self, columns: Mapping[str, str]) -> "_Row":
         """The same row through other columns, findings shared."""
-        return _Row(self.raw, columns, self.findings)
+        return _Row(self.raw, columns, self.product_in, self.findings)
 
     def value(self, name: str) -> object:
         return self.raw.values.get(self.columns.get(name, ""))
@@ -533,8 +561,9 @@ class _Row:
     def say(self, code: str, name: str, /, **words: object) -> None:
         severity, vi, en = FINDINGS[code]
         words = {"given": self.text(name)[:80]} | words
-        found = Finding(self.raw.number, self.cell(name), severity, code, vi.format(**words), en.format(**words))
-        self.findings.append(found)
+        product = _tidy(self.raw.values.get(self.product_in))
+        words_vi, words_en = vi.format(**words), en.format(**words)
+        self.findings.append(Finding(self.raw.number, self.cell(name), severity, code, words_vi, words_en, product))
 
     def has_errors(self) -> bool:
         return any(finding.severity == "error" for finding in self.findings)
@@ -551,10 +580,11 @@ class _Reader:
     findings: list[Finding] = field(default_factory=list)
     _told: set[tuple[str, str, str]] = field(default_factory=set)
     _seen: dict[tuple[object, ...], tuple[int, int]] = field(default_factory=dict)
+    _numbers: dict[tuple[str, int | None], list[tuple[str, tuple[object, ...], int, str]]] = field(default_factory=dict)
 
     def read(self, raw: RawRow) -> RegisterRow | None:
         """Read one row; None when it is empty or holds an error."""
-        row = _Row(raw, self.layout.columns)
+        row = _Row(raw, self.layout.columns, self.layout.columns.get("product", ""))
         read = None if _is_empty(row, self.layout) or _is_broken(row, self.layout) else self._read(row)
         self._tell(row.findings)
         return None if row.has_errors() else read
@@ -574,7 +604,9 @@ class _Reader:
         code = self._commune(row)
         recognitions = self._recognitions(row)
         current_star = _current_star(row, recognitions)
-        self._check_duplicates(row, (_key(product), _key(entity.name), code), recognitions)
+        whose = (_key(product), _key(entity.name), code)
+        self._check_duplicates(row, whose, recognitions)
+        self._check_numbers(row, whose, product, recognitions)
         return RegisterRow(
             number=row.raw.number,
             raw={f"{letter}{row.raw.number}": as_given(value) for letter, value in row.raw.values.items()},
@@ -657,7 +689,9 @@ class _Reader:
         for earlier, later, (_, part) in zip(found, found[1:], given[1:], strict=False):
             if _is_before(later, earlier):
                 part.say("rounds-out-of-order", "date")
-        return (*found[:-1], replace(found[-1], valid_to=_valid_to(row, found[-1].decided_on)))
+        last = found[-1]
+        cells = {**last.cells, **({"valid_to": row.cell("valid_to")} if "valid_to" in row.columns else {})}
+        return (*found[:-1], replace(last, valid_to=_valid_to(row, last), cells=cells))
 
     def _recognition(self, row: _Row, number: int) -> Recognition:
         """Read one round. Stars are 0 where an error was found: such a row is never loaded."""
@@ -678,6 +712,7 @@ class _Reader:
             level=level,
             certificate_number=row.optional("certificate"),
             product_number=row.optional("product_number"),
+            cells={name: row.cell(name) for name in row.columns},
         )
 
     def _dated(self, row: _Row) -> tuple[date | None, int | None]:
@@ -712,8 +747,7 @@ class _Reader:
         self, row: _Row, whose: tuple[str, str, str | None], recognitions: tuple[Recognition, ...]
     ) -> None:
         for recognition in recognitions:
-            year = recognition.decided_on.year if recognition.decided_on else recognition.year
-            decision = (_key(recognition.decision_number), year)
+            decision = (_key(recognition.decision_number), recognition.in_year)
             if not all((*whose, *decision)):
                 continue
             here = (row.raw.number, recognition.round)
@@ -722,9 +756,28 @@ class _Reader:
                 part = row.part(self.layout.rounds[recognition.round - 1])
                 part.say("duplicate", "decision", other=before[0])
 
+    def _check_numbers(
+        self, row: _Row, whose: tuple[str, str, str | None], product: str, recognitions: tuple[Recognition, ...]
+    ) -> None:
+        """One certificate number of one authority in one year belongs to one product."""
+        for recognition in recognitions:
+            number = _key(recognition.certificate_number or "")
+            if not number:
+                continue
+            before = self._numbers.setdefault((number, recognition.in_year), [])
+            for authority, other, at, name in before:
+                if other != whose and same_authority(authority, recognition.authority):
+                    part = row.part(self.layout.rounds[recognition.round - 1])
+                    part.say("certificate-number-twice", "certificate", other=name, row=at)
+                    break
+            else:
+                before.append((recognition.authority, whose, row.raw.number, product))
+
 
 def _is_empty(row: _Row, layout: Layout) -> bool:
-    """Nothing in the layout's columns but, perhaps, a running number."""
+    """Nothing in the layout's columns but, perhaps, a running number; or the template's own example."""
+    if row.text("note") == EXAMPLE:
+        return True
     given = [name for letter, name in layout.letters().items() if _tidy(row.raw.values.get(letter))]
     return not given or (given == ["number"] and row.text("number").isdecimal())
 
@@ -846,7 +899,7 @@ def _is_before(later: Recognition, earlier: Recognition) -> bool:
     return years[0] is not None and years[1] is not None and years[0] < years[1]
 
 
-def _valid_to(row: _Row, decided_on: date | None) -> date | None:
+def _valid_to(row: _Row, recognition: Recognition) -> date | None:
     """The expiry as given."""
     if not row.text("valid_to"):
         if "valid_to" in row.columns:
@@ -855,6 +908,12 @@ def _valid_to(row: _Row, decided_on: date | None) -> date | None:
     when = _when(row.value("valid_to"))
     if not isinstance(when, date):
         row.say("date-invalid" if when is None else "valid-to-only-year", "valid_to")
+        return None
+    decided_on = recognition.decided_on
+    first = decided_on or date(recognition.in_year or FIRST_YEAR, 1, 1)
+    if when < first:
+        shown = _shown(decided_on) if decided_on else recognition.in_year
+        row.say("valid-to-before-decision", "valid_to", given=_shown(when), expected=shown)
         return None
     expected = add_months(decided_on, VALID_MONTHS) if decided_on else when
     if when != expected:

@@ -5,7 +5,7 @@ The book is one stream, so a number is given once and none is left out. Who sign
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.book.facts import DecisionIssued, Entry
-from domain.book.state import Book
+from domain.book.state import Book, next_number
 from domain.command import Command, Context, Standing
 from domain.law.areas import covers, province_of_area
 from domain.law.calendar import add_months
@@ -24,7 +24,7 @@ from domain.product.command import expect, rules_of
 from domain.product.phases import Phase
 from domain.product.rating_facts import DataWarning, LevelCode, ProductRecognised, ResultApproved
 from domain.product.state import Product
-from domain.product.steps.result import goes_up, keeps_better, result_of, said
+from domain.product.steps.result import check_not_lost, goes_up, keeps_better, result_of, said
 from domain.refusals import AgainstTheLaw, Invalid, NotFound, OutsideArea, Refusal, WrongOrder
 from domain.stream import Fact, For
 from domain.values import Day, Line, Reasons, Step, Value
@@ -89,14 +89,27 @@ class BookCommand(Command):
             )
         if self.decision_number is not None:
             return None, self.decision_number
-        number, regime = book.decisions + 1, self.standing(book, ctx).regime
+        if ctx.effective_on < book.latest:
+            raise WrongOrder(
+                f"Sổ đã có quyết định ngày {book.latest:%d/%m/%Y}: số tiếp theo không thể mang ngày sớm hơn.",
+                f"The book holds a decision of {book.latest.isoformat()}: the next number is not dated before it.",
+                field="effective_on",
+                hint_vi="Ghi ngày ký thật, hoặc nhập như quyết định đã có trên giấy.",
+                hint_en="Give the day it is signed, or enter it as a decision known from its paper.",
+            )
+        regime = self.standing(book, ctx).regime
         own = regime.level(self.level).decision_number_format if regime else None
-        return number, own.format(n=number) if own else self.written("decision_number_format", number, ctx)
+        return next_number(book, book.decisions, self.form(own or self.setting("decision_number_format", ctx), ctx))
 
-    def written(self, setting: str, number: int, ctx: Context) -> str:
-        """A number as the province writes it."""
-        form = ctx.law.practice.setting(setting, province_of_area(ctx.actor.area))
-        return str(form).format(n=number, year=ctx.effective_on.year, area=ctx.actor.area)
+    @staticmethod
+    def setting(name: str, ctx: Context) -> str:
+        """How the province writes a kind of number."""
+        return str(ctx.law.practice.setting(name, province_of_area(ctx.actor.area)))
+
+    @staticmethod
+    def form(written: str, ctx: Context) -> Callable[[int], str]:
+        """A number of the book, written out."""
+        return lambda number: written.format(n=number, year=ctx.effective_on.year, area=ctx.actor.area)
 
     def issued(self, number: int | None, written: str, entries: Sequence[Entry], ctx: Context) -> DecisionIssued:
         """The book's own fact."""
@@ -182,6 +195,7 @@ class Recognise(BookCommand):
         """Stars are the council's; each product must be this authority's to certify, or the whole decision fails."""
         number, written = self.number(book, ctx)
         past = {c.product: c.number for c in self.certificates}
+        last, certificates = book.certificates, self.form(self.setting("certificate_number_format", ctx), ctx)
         facts, entries = list[Fact | For](), list[Entry]()
         for key, product in self.found(ctx):
             with _naming(product.name):
@@ -194,12 +208,8 @@ class Recognise(BookCommand):
                 )
             entry = Entry(product=key, certificate_number=past.get(key))
             if number is not None:
-                certificate = book.certificates + len(entries) + 1
-                entry = Entry(
-                    product=key,
-                    certificate=certificate,
-                    certificate_number=self.written("certificate_number_format", certificate, ctx),
-                )
+                last, shown = next_number(book, last, certificates)
+                entry = Entry(product=key, certificate=last, certificate_number=shown)
             entries.append(entry)
             recognised = ProductRecognised(
                 stars=stars,
@@ -225,6 +235,7 @@ class Recognise(BookCommand):
         regime, sheet = rules_of(product, ctx)
         level, result, rating = regime.level(self.level), result_of(product), regime.rating
         _in_time(product, regime, ctx)
+        check_not_lost(product, ctx)
         stars = result.stars
         if goes_up(product, regime, level):
             if level.interim_stars is None:
@@ -236,7 +247,7 @@ class Recognise(BookCommand):
                     hint_en="Use approve-results.",
                 )
             stars = min(stars, level.interim_stars)
-        if keeps_better(product, regime, stars):
+        if keeps_better(product, regime, stars, ctx.effective_on):
             raise AgainstTheLaw(
                 f"Nâng hạng chỉ đạt {stars} sao: giấy chứng nhận hiện có giữ nguyên ({said(regime.upgrade)[0]}).",
                 f"The upgrade reached {stars} stars: the certificate held stays ({said(regime.upgrade)[1]}).",
@@ -297,6 +308,7 @@ class ApproveResults(BookCommand):
         regime, sheet = rules_of(product, ctx)
         level, result = regime.level(self.level), result_of(product)
         _in_time(product, regime, ctx)
+        check_not_lost(product, ctx)
         if not goes_up(product, regime, level) or level.interim_stars is not None:
             raise AgainstTheLaw(
                 f"Chỉ trình kết quả từ {level.pass_up_from} điểm, đủ điều kiện 3 sao ({level.legal_basis}).",

@@ -39,13 +39,16 @@ class DecisionIssued(Fact):
 
 
 class ProductNumberGiven(Fact):
-    """A product number was given (cấp mã số sản phẩm): the running number that the commune keeps, by year."""
+    """A product number was given (cấp mã số sản phẩm): the running number that the commune keeps, by year.
+
+    ``number`` None: one known from its paper.
+    """
 
     stored_name = "book.product-number-given"
     step = Step.RATING
     commune: CommuneCode
     year: Annotated[int, Field(ge=2018, le=2100)]
-    number: Number
+    number: Number | None
     product_number: Line
     product: UUID
 

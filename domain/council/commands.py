@@ -66,7 +66,7 @@ _IN_THE_LAW = {"notice_working_days": "notice"}
 
 
 def _check_members(members: Sequence[Member], procedure: Procedure) -> None:
-    """One chair, nobody twice, and enough members who score."""
+    """One chair, a secretary, nobody twice, and enough members who score."""
     persons = [member.person for member in members]
     if twice := sorted({person for person in persons if persons.count(person) > 1}):
         raise Invalid(
@@ -82,6 +82,15 @@ def _check_members(members: Sequence[Member], procedure: Procedure) -> None:
             field="members",
             hint_vi="Ghi tư cách “chair” cho đúng một thành viên.",
             hint_en="Give exactly one member the capacity “chair”.",
+        )
+    # INFERRED: sessions are run by a secretary, and a secretary's acts are those of one the decision names.
+    if not any(member.capacity == "secretary" for member in members):
+        raise Invalid(
+            "Hội đồng cần ít nhất một thư ký.",
+            "The council needs at least one secretary.",
+            field="members",
+            hint_vi="Ghi tư cách “secretary”; thư ký không chấm điểm thì ghi voting là false.",
+            hint_en="Give a member the capacity “secretary”; one who does not score has voting false.",
         )
     voting = sum(member.voting for member in members)
     if voting < procedure.min_members:
@@ -153,9 +162,10 @@ class SetUpCouncil(CouncilCommand):
         return Standing(self._regime(ctx), self.level, self.area, province_of_area(self.area))
 
     def decide(self, state: Council, ctx: Context) -> list[CouncilSetUp]:
-        """One chair, nobody twice, enough scoring members; own rules name the paper they stand in."""
+        """One chair, a secretary, nobody twice, enough scoring members; own rules name the paper they stand in."""
         regime = self._regime(ctx)
-        self._check_place_and_period()
+        self._check_place(regime)
+        self._check_period()
         if self.rules.given and self.rules_basis is None:
             raise Invalid(
                 "Thiếu số văn bản quy chế của hội đồng.",
@@ -202,15 +212,30 @@ class SetUpCouncil(CouncilCommand):
             )
         return regime
 
-    def _check_place_and_period(self) -> None:
-        if self.area != NATION and self.area.partition("-")[0] not in areas():
+    def _check_place(self, regime: Regime) -> None:
+        """The nation for the highest level, a province for the one below, an old unit of a province for others.
+
+        Of old units only the province can be checked: the codes of today no longer list them.
+        """
+        above = regime.level_above(self.level)
+        if above is None:
+            fits, vi, en = self.area == NATION, f"cả nước ({NATION})", f"the whole nation ({NATION})"
+        elif regime.level_above(above.code) is None:
+            fits, vi, en = len(self.area) == 2 and self.area in areas(), "một tỉnh (hai chữ số)", "a province"
+        else:
+            province, dash, _ = self.area.partition("-")
+            fits = bool(dash) and province in areas()
+            vi, en = "một đơn vị của tỉnh (PP-DDD)", "a unit of a province (PP-DDD)"
+        if not fits:
             raise Invalid(
-                f"Không có địa bàn nào mang mã {self.area}.",
-                f"No area has the code {self.area}.",
+                f"Mã {self.area} không phải địa bàn của cấp “{self.level}”; cần mã của {vi}.",
+                f"{self.area} is no area of level “{self.level}”, which needs {en}.",
                 field="area",
                 hint_vi="Dùng mã theo Quyết định 19/2025/QĐ-TTg.",
                 hint_en="Use the codes of Decision 19/2025/QĐ-TTg.",
             )
+
+    def _check_period(self) -> None:
         if self.period_to is not None and self.period_to < self.period_from:
             raise Invalid(
                 f"Nhiệm kỳ kết thúc {self.period_to:%d/%m/%Y}, trước khi bắt đầu {self.period_from:%d/%m/%Y}.",

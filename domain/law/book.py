@@ -59,6 +59,14 @@ class LawBook:
                 return regime
         raise _no_regime(day)
 
+    def succeeding(self, regime: Regime, day: date) -> Regime:
+        """The regime that amends this one, from the day it took effect; before that, and without one, this one.
+
+        An amendment stays: it also governs what the amended rules left unfinished after its own last day.
+        """
+        amendments = (r for r in self.regimes.values() if r.amends == regime.id and r.in_force_from <= day)
+        return next(amendments, regime)
+
     def finish_by(self, regime: Regime, kind: str) -> tuple[date, TransitionDossiers] | None:
         """Last day for a dossier of an earlier regime (điều khoản chuyển tiếp), and the rule that sets it."""
         for newer in self.regimes.values():

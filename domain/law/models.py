@@ -450,6 +450,10 @@ class Regime(Rule):
         """The level with this code; KeyError when the regime has none."""
         return self._levels[code]
 
+    def knows(self, code: str) -> bool:
+        """Whether there is such a level."""
+        return code in self._levels
+
     @cached_property
     def _levels(self) -> dict[str, Level]:
         return {level.code: level for level in self.levels}

@@ -52,9 +52,25 @@ def points_of(sheet: Sheet, choices: Iterable[Choice], field: str = "choices") -
     return found
 
 
-def total_of(sheet: Sheet, choices: Iterable[Choice]) -> int:
+def _check_variants(sheet: Sheet, choices: Sequence[Choice]) -> None:
+    """A product is of one variant (loại hình): its sheet does not mix the options of several."""
+    chosen = [(c.code, sheet.leaves[c.code].options[c.option].variant) for c in choices if c.option is not None]
+    variants = {variant: code for code, variant in chosen if variant is not None}
+    if len(variants) > 1:
+        named = ", ".join(f"{code} ({variant})" for variant, code in sorted(variants.items()))
+        raise Invalid(
+            f"Phiếu chọn lẫn lộn hai loại hình: {named}.",
+            f"The sheet mixes variants: {named}.",
+            field="choices",
+            hint_vi="Chọn một loại hình (a hoặc b) cho cả phiếu.",
+            hint_en="Choose one variant (a or b) for the whole sheet.",
+        )
+
+
+def total_of(sheet: Sheet, choices: Sequence[Choice]) -> int:
     """Total of a complete sheet; refuses one with a criterion left out."""
     points = points_of(sheet, choices)
+    _check_variants(sheet, choices)
     absent = [code for code in sheet.leaves if code not in points]
     if absent:
         raise Invalid(

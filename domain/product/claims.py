@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import unicodedata
 
 from domain.product.phases import CLOSED
 from domain.product.state import Product
+from domain.values import one_spelling
 
 
 def open_claim(product: Product) -> bytes | None:
@@ -16,10 +16,5 @@ def open_claim(product: Product) -> bytes | None:
     """
     if product.producer is None or product.phase in CLOSED:
         return None
-    key = [_plain(product.producer.registration), _plain(product.name), product.cycle]
+    key = [one_spelling(product.producer.registration), one_spelling(product.name), product.cycle]
     return hashlib.sha256(json.dumps(key).encode()).digest()
-
-
-def _plain(text: str) -> str:
-    """One spelling of a text: compatibility forms, case and spaces made alike."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -11,8 +11,8 @@ from domain.law.models import Competence, Regime, Rule, Term
 from domain.product.command import province_of
 from domain.product.phases import Phase
 from domain.product.state import Dossier, Product
-from domain.product.steps.rating import passes_up
-from domain.product.steps.result import goes_up, keeps_better
+from domain.product.steps.rating import AT_A_LEVEL, COMMUNE, passes_up, renewed_above
+from domain.product.steps.result import goes_up, keeps_better, lost_meanwhile
 from domain.values import Role
 
 
@@ -39,8 +39,8 @@ class Outlook:
 def outlook(product: Product, law: LawBook) -> Outlook:
     """Tasks and missing items of a product where it stands now."""
     desk = _Desk(product, law)
-    tasks = [*desk.step_tasks(), *desk.notification()]
-    return Outlook(tuple(t for t in tasks if t.roles), _missing(product, law))
+    tasks = {t.command: t for t in [*desk.step_tasks(), *desk.from_a_level_gone(), *desk.notification()]}
+    return Outlook(tuple(t for t in tasks.values() if t.roles), _missing(product, law))
 
 
 _REVIEWS: dict[Phase, tuple[str, str]] = {
@@ -130,6 +130,8 @@ class _Desk:
         if phase is Phase.IN_BATCH:
             return [self._task("report-advice", due, rule)]
         if phase is Phase.ADVISED:
+            if renewed_above(self.product, regime):
+                return [self._task("forward-dossier", due, rule)]
             return [self._task(_before_the_council(dossier), due, rule)]
         return [self._task(self._decision(dossier), due, rule)]
 
@@ -145,11 +147,23 @@ class _Desk:
         level = regime.level(dossier.level)
         if result is None or result.stars < regime.rating.certifiable_from_stars:
             return "decline-recognition"
-        if keeps_better(self.product, regime, result.stars):
+        if keeps_better(self.product, regime, result.stars) or lost_meanwhile(self.product):
             return "decline-recognition"
         if goes_up(self.product, regime, level) and level.interim_stars is None:
             return "approve-results"
         return "recognise" if level.interim_stars or result.stars in level.certifies else "send-back-result"
+
+    def from_a_level_gone(self) -> list[Task]:
+        """What still lies at a level that an amendment did away with is for the commune to send on, from that day."""
+        p = self.product
+        if p.dossier is None or self.regime is None or p.phase not in AT_A_LEVEL:
+            return []
+        amended = self.law.succeeding(self.regime, date.max)
+        if amended.knows(p.dossier.level):
+            return []
+        found = self.law.competence("forward-dossier", self.province, amended, COMMUNE)
+        roles, since = found.roles if found else (), amended.in_force_from
+        return [Task("forward-dossier", roles, None, since, amended.legal_basis, amended.mark)]
 
     def _sending_on(self) -> list[Task]:
         """A level that certifies before it passes up still owes the level above the dossier."""

@@ -36,7 +36,7 @@ class Dossier:
 
     ``level``: code of the level that evaluates it, or is to; ``session``: the one it is on the agenda of;
     ``opened``: the sheets of each round of the current level, once opened; ``sheets``: totals by member of
-    the newest round.
+    the newest round; ``sent_back``: a level above did not certify its result.
     """
 
     kind: r.DossierKind
@@ -57,6 +57,7 @@ class Dossier:
     opened: tuple[r.SheetsOpened, ...] = ()
     sheets: Mapping[str, int] = field(default_factory=dict)
     result: r.ScoringConcluded | None = None
+    sent_back: bool = False
     decided: bool = False
     notified: bool = False
     published: bool = False
@@ -69,6 +70,7 @@ class Certificate:
 
     ``year``: of the decision; ``issued_on`` and ``valid_to`` are None when a register knows no day.
     ``level`` and ``authority``: who issued it, as far as known. ``reminded``: days of the notices written.
+    ``ruled``: a re-evaluation of it ended without a new one, so that no transition lets it run on.
     """
 
     number: str
@@ -84,11 +86,16 @@ class Certificate:
     revoked: bool = False
     reminded: frozenset[int] = frozenset()
     notified_in_writing: bool = False
+    ruled: bool = False
 
     @property
     def last_day(self) -> date | None:
         """The last day it holds, an extension included; None when unknown."""
         return self.extended_to or self.valid_to
+
+    def over_on(self, day: date) -> bool:
+        """Whether it ran out before a day. One whose last day nobody knows proves no star: over, too (inferred)."""
+        return self.expired or self.last_day is None or self.last_day < day
 
     def valid_on(self, day: date) -> bool:
         """Whether it holds on a day; the last day counts. One without known days holds on none."""
@@ -267,7 +274,11 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case r.CommuneReportIssued():
             return replace(p, phase=Phase.REPORTED)
         case r.DossierForwarded():
-            return _proposed(p, fact.to_level, fact.batch, fact.batch_done)
+            proposed = _proposed(p, fact.to_level, fact.batch, fact.batch_done)
+            if p.dossier is None or p.dossier.regime == fact.regime:
+                return proposed
+            # An amendment that did away with a level takes over what lay there.
+            return _dossier(proposed, regime=fact.regime, rules_hash=fact.rules_hash)
         case r.ProposedToProvince():
             return _proposed(p, "province", fact.batch, fact.batch_done)
         case r.AcceptedForBatch():
@@ -303,11 +314,12 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
             )
             return replace(_dossier(p, decided=True), phase=Phase.RECOGNISED, certificate=certificate)
         case r.ProductNotRecognised():
-            return replace(_dossier(p, decided=True, published=True), phase=_back(p, Phase.NOT_RECOGNISED))
+            ended = _dossier(p, decided=True, published=True)
+            return replace(_ruled(ended, on), phase=_back(p, Phase.NOT_RECOGNISED))
         case r.ResultApproved():
             return replace(_dossier(p, decided=True), phase=Phase.RESULT_APPROVED)
         case r.ResultSentBack():
-            return replace(_dossier(p, level=fact.to_level), phase=Phase.SENT_BACK)
+            return replace(_dossier(p, level=fact.to_level, sent_back=True), phase=Phase.SENT_BACK)
         case r.EvaluationReopened():
             fresh = _dossier(
                 p,
@@ -321,7 +333,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
                 notified=False,
                 published=False,
             )
-            return replace(fresh, phase=Phase.IN_BATCH)
+            return replace(_certificate(fresh, ruled=False), phase=Phase.IN_BATCH)
         case r.ComplaintFiled():
             return _dossier(p, complaint_open=True)
         case r.ComplaintSettled():
@@ -355,7 +367,8 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
             return _over(_certificate(p, expired=True), Phase.EXPIRED)
         case c.CertificateExtended():
             ran_out = p.phase is Phase.EXPIRED
-            extended = _certificate(p, extended_to=fact.until, expired=False)
+            noticed_anew = {"reminded": frozenset[int](), "notified_in_writing": False}
+            extended = _certificate(p, extended_to=fact.until, expired=False, **noticed_anew)
             return replace(extended, phase=Phase.RECOGNISED) if ran_out else extended
         case c.CertificateSuspended():
             return _certificate(p, suspended=True)
@@ -409,6 +422,15 @@ def _certificate(p: Product, **changes: object) -> Product:
     if p.certificate is None:
         return p
     return replace(p, certificate=replace(p.certificate, **changes))  # type: ignore[arg-type]
+
+
+def _ruled(p: Product, on: date) -> Product:
+    """A re-evaluation ended without a new certificate: one that ran on until the ruling does so no longer."""
+    held = p.certificate
+    if held is None or p.dossier is None or p.dossier.kind != "re-evaluation":
+        return p
+    until = held.extended_to and max(min(held.extended_to, on), held.valid_to or date.min)
+    return _certificate(p, extended_to=until, ruled=True)
 
 
 def _over(p: Product, phase: Phase) -> Product:

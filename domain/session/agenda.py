@@ -10,6 +10,7 @@ from domain.law.models import Regime
 from domain.product.phases import PHASE_NAMES, Phase
 from domain.product.rating_facts import Procedure, SessionForm
 from domain.product.state import Dossier, Product
+from domain.product.steps.rating import renewed_above
 from domain.refusals import AgainstTheLaw, Invalid, NotFound, OutsideArea, WrongOrder
 from domain.session.conflicts import detected
 from domain.session.facts import AgendaItem
@@ -26,6 +27,7 @@ def agenda_item(
     dossier = _ready(product, held_on)
     _check_level(product, dossier, council)
     _check_form(product, dossier, form, ctx.law.regimes[dossier.regime])
+    _check_renewal(product, ctx.law.regimes[dossier.regime])
     return AgendaItem(
         product=product_id,
         name=product.name,
@@ -84,6 +86,19 @@ def _check_level(product: Product, dossier: Dossier, council: Council) -> None:
             field="products",
             hint_vi="Chọn hội đồng của cấp đang giữ hồ sơ.",
             hint_en="Choose a council of the level the dossier lies at.",
+        )
+
+
+def _check_renewal(product: Product, regime: Regime) -> None:
+    if renewed_above(product, regime):
+        raise AgainstTheLaw(
+            f"Đánh giá lại “{product.name}” do cấp trên quyết định, cấp này không họp hội đồng"
+            f" ({regime.renewal.legal_basis}).",
+            f"The renewal of “{product.name}” is the level above's; no council meets here"
+            f" ({regime.renewal.legal_basis}).",
+            field="products",
+            hint_vi="Trình cấp trên kèm báo cáo thẩm định: dùng lệnh forward-dossier.",
+            hint_en="Send it up with the advisers' report: use forward-dossier.",
         )
 
 

@@ -50,9 +50,9 @@ def expect(session: Session, ctx: Context, *stages: Stage) -> None:
 
 
 def sits(members: Iterable[Member], ctx: Context) -> None:
-    """Refuse a secretary of another council; one that lists no secretary leaves it to any of its area."""
+    """Refuse a secretary whom this council does not list."""
     secretaries = {member.person for member in members if member.capacity == "secretary"}
-    if ctx.actor.role is Role.COUNCIL_SECRETARY and secretaries and ctx.actor.person not in secretaries:
+    if ctx.actor.role is Role.COUNCIL_SECRETARY and ctx.actor.person not in secretaries:
         raise NotAllowed(
             f"{ctx.actor.person} không phải thư ký của hội đồng này.",
             f"{ctx.actor.person} is not this council's secretary.",
@@ -88,13 +88,31 @@ def able(members: Iterable[Member], conflicts: Iterable[Conflict]) -> int:
     return len(set(voting(members)) - {conflict.member for conflict in conflicts})
 
 
-def check_scorers(name: str, left: int, procedure: Procedure) -> None:
+def quorum(procedure: Procedure, entitled: int) -> tuple[int, str]:
+    """How many sheets a product needs of so many members who may score it, and the place of the rule that says so.
+
+    INFERRED: the share is taken of the voting members who are not recused from this product, the chair like any
+    other, at meetings and in writing alike; it never lies below the least number of members. What was read says
+    "of the council's members" and nothing of recusals.
+    """
+    share = -(-procedure.quorum_percent * entitled // 100)
+    if share > procedure.min_members:
+        return share, procedure.basis["quorum_percent"]
+    return procedure.min_members, procedure.basis["min_members"]
+
+
+def quorum_of(session: Session, product: UUID) -> tuple[int, str]:
+    """The product's quorum in this session."""
+    return quorum(procedure_of(session), able(session.members, session.conflicts.get(product, ())))
+
+
+def check_scorers(name: str, left: int, needed: tuple[int, str]) -> None:
     """Refuse when recusals leave a product fewer scorers than the rules demand."""
-    if left < procedure.min_members:
-        basis = procedure.basis["min_members"]
+    need, basis = needed
+    if left < need:
         raise AgainstCouncilRules(
-            f"“{name}” chỉ còn {left} thành viên được chấm, cần ít nhất {procedure.min_members} ({basis}).",
-            f"Only {left} members may score “{name}”, {procedure.min_members} are needed ({basis}).",
+            f"“{name}” chỉ còn {left} thành viên được chấm, cần ít nhất {need} ({basis}).",
+            f"Only {left} members may score “{name}”, {need} are needed ({basis}).",
             hint_vi="Cần thêm thành viên không có xung đột lợi ích, hoặc đưa sản phẩm sang hội đồng khác.",
             hint_en="More members without a conflict are needed, or take the product to another council.",
         )

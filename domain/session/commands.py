@@ -27,6 +27,7 @@ from domain.session.command import (
     item_of,
     listed,
     named_once,
+    quorum,
     sits,
     still_here,
 )
@@ -79,7 +80,8 @@ class CallSession(SessionCommand):
             agenda_item(product, council, procedure, self.form, self.held_on, ctx) for product in self.products
         )
         for item in agenda:
-            check_scorers(item.name, able(council.members, item.conflicts), procedure)
+            left = able(council.members, item.conflicts)
+            check_scorers(item.name, left, quorum(procedure, left))
         put = PutOnAgenda(
             session=ctx.stream_id,
             council=self.council,
@@ -183,7 +185,10 @@ class DeclareConflict(SessionCommand):
     member: Line | None = None
 
     def decide(self, state: Session, ctx: Context) -> list[ConflictDeclared]:
-        """Before the member's sheet for the product is handed in; the secretary may declare for others."""
+        """Before the member's sheet for the product is handed in, in whatever round.
+
+        The secretary declares for others until scoring opens.
+        """
         expect(state, ctx, Stage.CALLED, Stage.SCORING)
         item = item_of(state, self.product, "product")
         member = self._member(state, ctx)
@@ -193,14 +198,16 @@ class DeclareConflict(SessionCommand):
                 f"The conflict of {member} with “{item.name}” is recorded already.",
                 field="product",
             )
-        scored = state.stage is Stage.SCORING and self.product not in state.scoring
-        if scored or (self.product, member) in state.sealed:
+        # INFERRED: nothing read says until when. Once a member's sheet is in, above all once it was opened, he cannot
+        # be recused any more, by himself or anybody: who has seen the totals would choose whose count.
+        over = state.stage is Stage.SCORING and self.product not in state.scoring
+        if over or member in state.handed_in(self.product) or member in state.scored.get(self.product, ()):
             raise WrongOrder(
                 f"“{item.name}” đã được chấm: không khai báo được nữa.",
                 f"“{item.name}” has been scored: it is too late to declare.",
                 field="product",
-                hint_vi="Báo thư ký; phiên họp có thể bị hủy và họp lại.",
-                hint_en="Tell the secretary; the session can be cancelled and called again.",
+                hint_vi="Ghi vào biên bản; cấp có thẩm quyền xem xét, có thể cho hủy phiên họp và họp lại.",
+                hint_en="Put it in the minutes; the authority looks at it and may order the session cancelled.",
             )
         conflict = Conflict(member=member, ground=self.ground, found="declared", note=self.note)
         return [ConflictDeclared(product=self.product, conflict=conflict)]
@@ -213,6 +220,14 @@ class DeclareConflict(SessionCommand):
                 "Only the council's secretary declares for another member.",
                 field="member",
             )
+        if member != ctx.actor.person and session.stage is not Stage.CALLED:
+            raise WrongOrder(
+                f"Đã bắt đầu chấm điểm: chỉ {member} tự khai báo được.",
+                f"Scoring is open: only {member} himself can declare now.",
+                field="member",
+                hint_vi="Thành viên tự khai báo trước khi nộp phiếu cho sản phẩm này.",
+                hint_en="The member declares before handing in his sheet for this product.",
+            )
         if member not in {m.person for m in session.members}:
             raise Invalid(
                 f"{member} không phải thành viên hội đồng.",
@@ -223,26 +238,39 @@ class DeclareConflict(SessionCommand):
 
 
 class CancelSession(SessionCommand):
-    """Cancel the session before it is concluded (hủy phiên họp): its dossiers wait for another one."""
+    """Cancel the session before it is concluded (hủy phiên họp): its dossiers wait for another one.
+
+    ``document``: number of the written order of the council's chair or the authority, needed once sheets were opened.
+    """
 
     name = "cancel-session"
     vi = "Hủy phiên họp"
     en = "Cancel the session"
 
     reason: Reasons
+    document: Line | None = None
 
     def needs(self, state: Session, day: date) -> Sequence[UUID]:
         """Every product on the agenda."""
         return tuple(state.agenda)
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
-        """Sheets that were not opened stay sealed for ever."""
+        """Sheets that were not opened stay sealed for ever, those that were stay in history."""
         expect(state, ctx, Stage.CALLED, Stage.SCORING, Stage.OPENED)
         not_before(state.latest_act, ctx)
+        # INFERRED: who has seen the totals does not try again of his own will, in a second round either.
+        if self.document is None and (state.stage is Stage.OPENED or state.scored):
+            raise Invalid(
+                "Phiếu đã mở: hủy phiên họp cần văn bản của chủ tịch hội đồng hoặc của cấp có thẩm quyền.",
+                "Sheets were opened: cancelling needs a written order of the council's chair or the authority.",
+                field="document",
+                hint_vi="Ghi số văn bản vào document; phiếu đã mở vẫn được lưu.",
+                hint_en="Give its number as document; the opened sheets stay in history.",
+            )
         taken_off = TakenOffAgenda(session=ctx.stream_id, reason=self.reason)
         return [
             *(For(product, taken_off) for product in still_here(state, ctx)),
-            SessionCancelled(reason=self.reason),
+            SessionCancelled(reason=self.reason, document=self.document),
         ]
 
 

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from domain.command import Command, Context
 from domain.law.models import Sheet
-from domain.law.scoring import average_points, exact, outcome, points_of, spread
+from domain.law.scoring import average_points, exact, exceeds, outcome, points_of, spread
 from domain.product.command import not_before
 from domain.product.rating_facts import Choice, Gate, RescoringOrdered, ScoringConcluded
 from domain.product.state import Dossier
 from domain.refusals import AgainstCouncilRules, Invalid, WrongOrder
-from domain.session.command import SessionCommand, expect, item_of, named_once, procedure_of, still_here
-from domain.session.facts import ProductRescoring, RescoringOpened, SessionConcluded, SessionResult
+from domain.session.command import SessionCommand, expect, item_of, listed, named_once, procedure_of, still_here
+from domain.session.facts import Agreement, ProductRescoring, RescoringOpened, SessionConcluded, SessionResult
 from domain.session.scoring import Choices
 from domain.session.state import Session, Stage
 from domain.stream import Fact, For
@@ -31,10 +31,15 @@ class Rescored(Value):
 
 
 class Agreed(Value):
-    """Options the council agreed on for one product otherwise than the advisory team found."""
+    """Options the council agreed on for one product otherwise than the advisory team found.
+
+    ``reason``: why; ``members``: who agreed, at least the product's quorum of those who scored it.
+    """
 
     product: UUID
     choices: Choices
+    reason: Reasons
+    members: Annotated[tuple[Line, ...], Field(max_length=60)]
 
 
 class OrderRescoring(SessionCommand):
@@ -60,15 +65,16 @@ class OrderRescoring(SessionCommand):
             raise AgainstCouncilRules(
                 f"Quy chế hội đồng không cho chấm lại ({basis}).",
                 f"The council's rules do not let it score again ({basis}).",
-                hint_vi="Dùng lệnh cancel-session và họp lại.",
-                hint_en="Use cancel-session and meet again.",
+                hint_vi="Dùng lệnh cancel-session theo văn bản của cấp có thẩm quyền, rồi họp lại.",
+                hint_en="Use cancel-session by a written order, and meet again.",
             )
         named_once([entry.product for entry in self.products], "products")
         here, limit = still_here(state, ctx), Fraction(procedure.max_spread)
         again: list[ProductRescoring] = []
         for entry in self.products:
-            found = spread(_dossier(state, here, entry.product, "products").sheets.values())
-            if found <= limit:
+            totals = _dossier(state, here, entry.product, "products").sheets.values()
+            found = spread(totals)
+            if not exceeds(totals, limit):
                 name = state.agenda[entry.product].name
                 raise WrongOrder(
                     f"“{name}”: chênh lệch {found} điểm không vượt {limit} điểm.",
@@ -104,9 +110,9 @@ class ConcludeSession(SessionCommand):
         not_before(state.latest_act, ctx)
         here = still_here(state, ctx)
         named_once([entry.product for entry in self.agreed], "agreed")
+        for entry in self.agreed:
+            _check_agreement(state, entry, _dossier(state, here, entry.product, "agreed"))
         agreed = {entry.product: entry.choices for entry in self.agreed}
-        for product in agreed:
-            _dossier(state, here, product, "agreed")
         for product, dossier in here.items():
             _check_spread(state, product, dossier)
         results = {p: self._result(state, dossier, agreed.get(p, ()), ctx) for p, dossier in here.items()}
@@ -115,6 +121,15 @@ class ConcludeSession(SessionCommand):
             SessionConcluded(
                 minutes_number=self.minutes_number,
                 minutes=self.minutes,
+                agreed=tuple(
+                    Agreement(
+                        product=entry.product,
+                        codes=tuple(choice.code for choice in entry.choices),
+                        reason=entry.reason,
+                        members=entry.members,
+                    )
+                    for entry in self.agreed
+                ),
                 results=tuple(
                     SessionResult(product=p, average=result.average, stars=result.stars)
                     for p, result in results.items()
@@ -164,6 +179,31 @@ def _dossier(session: Session, here: Mapping[UUID, Dossier], product: UUID, fiel
     return here[product]
 
 
+def _check_agreement(session: Session, entry: Agreed, dossier: Dossier) -> None:
+    """The members who agreed have scored the product, and are its quorum.
+
+    INFERRED: gates decide the stars, so changing what the advisory team found takes as many as scoring does.
+    """
+    opened, name = dossier.opened[-1], session.agenda[entry.product].name
+    scored = {sheet.member for sheet in opened.sheets}
+    if strangers := sorted(set(entry.members) - scored):
+        raise Invalid(
+            f"Không chấm “{name}”: {listed(strangers)}.",
+            f"These have not scored “{name}”: {listed(strangers)}.",
+            field="agreed",
+        )
+    agreeing = len(set(entry.members))
+    if agreeing < opened.quorum:
+        basis = opened.procedure.basis["quorum_percent"]
+        raise AgainstCouncilRules(
+            f"“{name}”: {agreeing} thành viên thống nhất, cần ít nhất {opened.quorum} ({basis}).",
+            f"“{name}”: {agreeing} members agreed, {opened.quorum} are needed ({basis}).",
+            field="agreed",
+            hint_vi="Ghi đủ thành viên đã thống nhất, hoặc giữ thẩm định của tổ tư vấn.",
+            hint_en="Name all members who agreed, or leave it as the advisory team found.",
+        )
+
+
 def _check_spread(session: Session, product: UUID, dossier: Dossier) -> None:
     """Totals too far apart need a discussion and a second round.
 
@@ -171,10 +211,11 @@ def _check_spread(session: Session, product: UUID, dossier: Dossier) -> None:
     not agreement.
     """
     procedure, name = procedure_of(session), session.agenda[product].name
-    found, limit = spread(dossier.sheets.values()), Fraction(procedure.max_spread)
-    if found <= limit or dossier.opened[-1].round > 1:
+    totals, limit = dossier.sheets.values(), Fraction(procedure.max_spread)
+    if not exceeds(totals, limit) or dossier.opened[-1].round > 1:
         return
     basis, remedy = procedure.basis["max_spread"], "order-rescoring" if procedure.rescoring else "cancel-session"
+    found = spread(totals)
     raise AgainstCouncilRules(
         f"“{name}”: điểm chênh lệch {found}, vượt {limit} điểm ({basis}).",
         f"“{name}”: totals differ by {found}, more than {limit} points ({basis}).",

@@ -143,6 +143,18 @@ class SessionResult(Value):
     stars: Stars
 
 
+class Agreement(Value):
+    """Options agreed on for a product otherwise than the advisory team found: criteria, why, and who agreed.
+
+    The options themselves stand in the product's own conclusion.
+    """
+
+    product: UUID
+    codes: tuple[Line, ...]
+    reason: Paragraph
+    members: tuple[Line, ...]
+
+
 class SessionConcluded(Fact):
     """The session was concluded (kết luận phiên họp) with its minutes (biên bản)."""
 
@@ -150,17 +162,22 @@ class SessionConcluded(Fact):
     step = Step.RATING
     minutes_number: Line
     minutes: Paragraph
+    agreed: tuple[Agreement, ...]
     results: tuple[SessionResult, ...]
     left_out: tuple[UUID, ...]
     """Products rejected or withdrawn meanwhile."""
 
 
 class SessionCancelled(Fact):
-    """The session was cancelled before it was concluded (hủy phiên họp); sealed sheets stay sealed."""
+    """The session was cancelled before it was concluded (hủy phiên họp); sealed sheets stay sealed.
+
+    ``document``: number of the written order, without which a session whose sheets were opened is not cancelled.
+    """
 
     stored_name = "session.cancelled"
     step = Step.RATING
     reason: Paragraph
+    document: Line | None
 
 
 SessionFact = (

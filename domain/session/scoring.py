@@ -5,6 +5,7 @@ Until scoring is closed nobody can read a sheet: neither the journal nor a refus
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -27,12 +28,14 @@ from domain.session.command import (
     item_of,
     listed,
     procedure_of,
+    quorum_of,
     round_key,
     scorers,
     still_here,
     voting,
 )
-from domain.session.facts import Opened, ScoringClosed, ScoringOpened, SheetSealed
+from domain.session.conflicts import detected
+from domain.session.facts import ConflictDeclared, Opened, ScoringClosed, ScoringOpened, SheetSealed
 from domain.session.state import Session, Stage
 from domain.stream import Fact, For
 from domain.values import Paragraph, Value
@@ -62,8 +65,15 @@ class OpenScoring(SessionCommand):
     vi = "Bắt đầu chấm điểm"
     en = "Open the scoring"
 
-    def decide(self, state: Session, ctx: Context) -> list[ScoringOpened]:
-        """A meeting needs its quorum now; written opinions are counted when scoring closes."""
+    def needs(self, state: Session, day: date) -> Sequence[UUID]:
+        """Every product on the agenda."""
+        return tuple(state.agenda)
+
+    def decide(self, state: Session, ctx: Context) -> list[Fact]:
+        """A meeting needs its quorum now; written opinions are counted when scoring closes.
+
+        Ties and guidance are looked for once more: producers and helpers may have changed since the call.
+        """
         expect(state, ctx, Stage.CALLED)
         not_before(state.latest_act, ctx)
         if state.form == "meeting" and not state.attendance_taken:
@@ -79,8 +89,24 @@ class OpenScoring(SessionCommand):
         opened = ScoringOpened(present=present, quorum=quorum, chair_present=chair_of(state.members).person in present)
         if state.form == "meeting":
             _check_quorum(state, opened)
-        _check_scorers(state, present)
-        return [opened]
+        found = _detected_since(state, ctx)
+        begun = replace(state, present=present)
+        for new in found:
+            begun = begun.with_conflict(new.product, new.conflict)
+        for product in still_here(state, ctx):
+            check_scorers(state.agenda[product].name, len(scorers(begun, product)), quorum_of(begun, product))
+        return [*found, opened]
+
+
+def _detected_since(session: Session, ctx: Context) -> list[ConflictDeclared]:
+    """Conflicts of the records that were not there when the session was called; who is recused already stays so."""
+    guidance = procedure_of(session).guidance_is_conflict
+    return [
+        ConflictDeclared(product=product, conflict=conflict)
+        for product in still_here(session, ctx)
+        for conflict in detected(ctx.others[product], session.members, guidance=guidance)
+        if conflict.member not in session.conflicted(product)
+    ]
 
 
 def _check_quorum(session: Session, opened: ScoringOpened) -> None:
@@ -102,13 +128,6 @@ def _check_quorum(session: Session, opened: ScoringOpened) -> None:
             hint_vi="Phó chủ tịch không thay chủ tịch; kiện toàn hội đồng hoặc họp ngày khác.",
             hint_en="A vice-chair does not stand in; change the members, or meet on another day.",
         )
-
-
-def _check_scorers(session: Session, present: Sequence[str]) -> None:
-    """After recusals every product needs as many scorers as the rules demand."""
-    procedure, entitled = procedure_of(session), set(voting(session.members)) & set(present)
-    for product, item in session.agenda.items():
-        check_scorers(item.name, len(entitled - session.conflicted(product)), procedure)
 
 
 class SubmitScoreSheet(SessionCommand):
@@ -179,19 +198,20 @@ class CloseScoring(SessionCommand):
         return tuple(state.agenda)
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
-        """Every sheet that is owed is there; totals are computed from what is opened, and the key is published."""
+        """Every sheet that is owed is there, a quorum of each product; totals are computed, the key is published."""
         expect(state, ctx, Stage.SCORING)
         not_before(state.latest_act, ctx)
         able = {product: scorers(state, product) for product in still_here(state, ctx) if product in state.scoring}
-        # INFERRED: a product that lost its scorers to conflicts declared during scoring waits for another
-        # session; the others need not be scored again because of it.
-        short = [product for product, members in able.items() if len(members) < procedure_of(state).min_members]
+        # INFERRED: a product whose quorum of scorers fell to conflicts declared during scoring waits for another
+        # session; the others need not be scored again because of it. Only recusals can bring that about: before
+        # them the quorum was there. Sheets that are merely owed are waited for.
+        short = [product for product, members in able.items() if len(members) < quorum_of(state, product)[0]]
         scored = {product: members for product, members in able.items() if product not in short}
         handed_in = {p: [m for m in members if (p, m) in state.sealed] for p, members in scored.items()}
         if state.form == "meeting":
             _check_owed(scored, handed_in)
         else:
-            _check_opinions(state, handed_in)
+            _check_opinions(state, scored, handed_in, ctx)
         opened = {product: _opened(state, product, members, ctx) for product, members in handed_in.items()}
         waits = TakenOffAgenda(session=ctx.stream_id, reason="Không còn đủ thành viên chấm do xung đột lợi ích.")
         return [
@@ -226,32 +246,38 @@ def _check_owed(able: Mapping[UUID, Sequence[str]], handed_in: Mapping[UUID, Seq
         )
 
 
-def _answered(session: Session, product: UUID, handed_in: Sequence[str]) -> list[str]:
-    """Voting members whose opinion on a product is known, or who are recused from it.
+def _check_opinions(
+    session: Session, able: Mapping[UUID, Sequence[str]], handed_in: Mapping[UUID, Sequence[str]], ctx: Context
+) -> None:
+    """Each product needs opinions of its quorum and of a chair who scores; before they are due, everybody's.
 
-    INFERRED: a recused member counts for the quorum of written opinions, as one who is present at a meeting does.
+    INFERRED: who gave his opinion in a round gives it in the next: closing early would leave a total out by choice.
     """
-    recused = session.conflicted(product)
-    return [member for member in voting(session.members) if member in recused or member in handed_in]
-
-
-def _check_opinions(session: Session, handed_in: Mapping[UUID, Sequence[str]]) -> None:
-    """Each product needs opinions of a quorum, of the chair where he scores, and of enough members."""
     procedure, chair = procedure_of(session), chair_of(session.members)
+    early = ctx.effective_on < session.held_on
+    owed = {
+        product: [m for m in members if early or m in session.scored.get(product, ())]
+        for product, members in able.items()
+    }
+    missing = Counter(member for product, members in owed.items() for member in set(members) - set(handed_in[product]))
+    if missing:
+        names = listed(f"{member} ({count})" for member, count in sorted(missing.items()))
+        raise AgainstCouncilRules(
+            f"Chưa đủ phiếu, hạn lấy ý kiến {session.held_on:%d/%m/%Y}; còn thiếu: {names}.",
+            f"Opinions are due on {session.held_on.isoformat()} and still owed by: {names}.",
+            hint_vi="Chờ đến hạn hoặc đủ phiếu; thành viên đã chấm vòng trước thì chấm lại.",
+            hint_en="Wait until they are due or all are in; who scored in the round before scores again.",
+        )
     for product, sheets in handed_in.items():
-        name, answered = session.agenda[product].name, _answered(session, product, sheets)
-        for rule, have, need in (
-            ("quorum_percent", len(answered), session.quorum),
-            ("min_members", len(sheets), procedure.min_members),
-        ):
-            if have < need:
-                raise AgainstCouncilRules(
-                    f"“{name}” mới có ý kiến của {have} thành viên, cần ít nhất {need} ({procedure.basis[rule]}).",
-                    f"{have} members have given opinions on “{name}”, {need} are needed ({procedure.basis[rule]}).",
-                    hint_vi="Chờ thêm phiếu của các thành viên.",
-                    hint_en="Wait for more sheets.",
-                )
-        if procedure.chair_present and chair.voting and chair.person not in answered:
+        name, (need, basis) = session.agenda[product].name, quorum_of(session, product)
+        if len(sheets) < need:
+            raise AgainstCouncilRules(
+                f"“{name}” mới có ý kiến của {len(sheets)} thành viên, cần ít nhất {need} ({basis}).",
+                f"{len(sheets)} members have given opinions on “{name}”, {need} are needed ({basis}).",
+                hint_vi="Chờ thêm phiếu của các thành viên.",
+                hint_en="Wait for more sheets.",
+            )
+        if procedure.chair_present and chair.person in able[product] and chair.person not in sheets:
             raise AgainstCouncilRules(
                 f"“{name}” chưa có ý kiến của chủ tịch hội đồng ({procedure.basis['chair_present']}).",
                 f"The chair has given no opinion on “{name}” yet ({procedure.basis['chair_present']}).",
@@ -264,8 +290,7 @@ def _opened(session: Session, product: UUID, handed_in: Sequence[str], ctx: Cont
     """All that the round's result for one product rests on."""
     assert session.council is not None, "a called session has its council"
     sheet, capacity = ctx.law.sheets[session.agenda[product].sheet], {m.person: m.capacity for m in session.members}
-    meeting = session.form == "meeting"
-    present = session.present if meeting else tuple(_answered(session, product, handed_in))
+    present = session.present if session.form == "meeting" else tuple(handed_in)
     return SheetsOpened(
         session=ctx.stream_id,
         council=session.council,
@@ -276,7 +301,7 @@ def _opened(session: Session, product: UUID, handed_in: Sequence[str], ctx: Cont
         round=session.round,
         voting=voting(session.members),
         present=present,
-        quorum=session.quorum,
+        quorum=quorum_of(session, product)[0],
         chair_present=chair_of(session.members).person in present,
         conflicts=session.conflicts.get(product, ()),
         sheets=tuple(

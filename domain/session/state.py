@@ -42,7 +42,8 @@ class Session:
 
     ``version`` counts its facts; ``since``: the day its stage began; ``latest_act``: the latest day of an act in it;
     ``scoring``: products of the running round; ``sealed``: sheets of that round by (product, member);
-    ``spreads``: of the totals last opened, in points; ``results``: as concluded.
+    ``scored``: who has a sheet for a product in a round that was opened; ``spreads``: of the totals last opened, in
+    points; ``results``: as concluded.
     """
 
     version: int = 0
@@ -68,6 +69,7 @@ class Session:
     round: int = 0
     scoring: frozenset[UUID] = frozenset()
     sealed: Mapping[tuple[UUID, str], Sealed] = field(default_factory=dict)
+    scored: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     spreads: Mapping[UUID, int] = field(default_factory=dict)
     results: Mapping[UUID, f.SessionResult] = field(default_factory=dict)
     minutes_number: str | None = None
@@ -75,6 +77,14 @@ class Session:
     def conflicted(self, product: UUID) -> frozenset[str]:
         """Members who do not score this product."""
         return frozenset(c.member for c in self.conflicts.get(product, ()))
+
+    def handed_in(self, product: UUID) -> frozenset[str]:
+        """Members whose sheet for this product is in, in this round."""
+        return frozenset(member for sealed, member in self.sealed if sealed == product)
+
+    def with_conflict(self, product: UUID, conflict: Conflict) -> "Session":
+        """The session once one more conflict with a product is known."""
+        return replace(self, conflicts={**self.conflicts, product: (*self.conflicts.get(product, ()), conflict)})
 
 
 def evolve(session: Session, told: Told) -> Session:
@@ -106,8 +116,7 @@ def _apply(s: Session, told: Told) -> Session:  # one case a fact, in the catalo
         case f.AttendanceRecorded():
             return replace(s, present=fact.present, attendance_taken=True)
         case f.ConflictDeclared():
-            found = (*s.conflicts.get(fact.product, ()), fact.conflict)
-            return replace(s, conflicts={**s.conflicts, fact.product: found})
+            return s.with_conflict(fact.product, fact.conflict)
         case f.ScoringOpened():
             return replace(
                 s,
@@ -122,7 +131,14 @@ def _apply(s: Session, told: Told) -> Session:  # one case a fact, in the catalo
             return replace(s, sealed={**s.sealed, (fact.product, fact.member): fact.sheet})
         case f.ScoringClosed():
             spreads = {opened.product: opened.spread for opened in fact.products}
-            return replace(s, stage=Stage.OPENED, scoring=frozenset(), spreads={**s.spreads, **spreads})
+            scored = {product: s.scored.get(product, frozenset()) | s.handed_in(product) for product in spreads}
+            return replace(
+                s,
+                stage=Stage.OPENED,
+                scoring=frozenset(),
+                spreads={**s.spreads, **spreads},
+                scored={**s.scored, **scored},
+            )
         case f.RescoringOpened():
             again = frozenset(p.product for p in fact.products)
             return replace(s, stage=Stage.SCORING, round=fact.round, scoring=again, sealed={})

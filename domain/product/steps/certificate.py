@@ -36,6 +36,9 @@ from domain.product.state import Certificate, Product
 from domain.refusals import AgainstTheLaw, Invalid, NoRegime, WrongOrder
 from domain.values import CommuneCode, Day, Line, Reasons, Sha256, Step, Value
 
+DOES_NOT_CERTIFY = "level-does-not-certify"
+"""Code of the warning: the level did not certify so many stars by the rules of that day."""
+
 
 def notice_due(last_day: date, marks: Iterable[int], today: date) -> int | None:
     """The nearest mark (mốc nhắc) a certificate has come to, in days; None before the first and after its end.
@@ -226,6 +229,11 @@ class ExtendCertificate(CertificateCommand):
         valid_to = certificate.valid_to or last_day
         not_before(certificate.issued_on or ctx.effective_on, ctx)
         regime = ctx.law.regime_on(ctx.effective_on)
+        if certificate.ruled:
+            raise AgainstTheLaw(
+                "Đã có kết quả đánh giá lại: giấy chứng nhận không được kéo dài nữa.",
+                "The re-evaluation has been ruled on: the certificate runs on no longer.",
+            )
         if regime.transition is None or not _missed_the_window(valid_to, regime):
             raise AgainstTheLaw(
                 f"Giấy chứng nhận hết hạn ngày {valid_to:%d/%m/%Y} không thuộc diện chuyển tiếp của {regime.vi}.",
@@ -405,8 +413,9 @@ def _doubts(past: PastRecognition, regime: Regime | None, ctx: Context) -> tuple
     named_en = f"“{level.authority_en}”" if level else f"“{past.level}”"
     return (
         DataWarning(
-            code="level-does-not-certify",
-            vi=f"Ngày {past.decided_on:%d/%m/%Y}, {named} không có thẩm quyền công nhận {past.stars} sao ({regime.vi}).",
+            code=DOES_NOT_CERTIFY,
+            vi=f"Ngày {past.decided_on:%d/%m/%Y}, {named} không có thẩm quyền công nhận {past.stars} sao "
+            f"({regime.vi}).",
             en=f"On {past.decided_on.isoformat()}, {named_en} did not certify {past.stars} stars ({regime.en}).",
         ),
     )

@@ -7,6 +7,7 @@ result in ``result.py`` and in the authority's book of decisions (``domain/book`
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Annotated
@@ -15,8 +16,8 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.book.facts import ProductNumberGiven
-from domain.book.state import Book, book_id
-from domain.command import Command, Context
+from domain.book.state import Book, book_id, next_number
+from domain.command import Command, Context, Standing
 from domain.law.calendar import working_days_late
 from domain.law.models import Level, Regime, Sheet
 from domain.product.command import ProductCommand, current_dossier, expect, not_before, province_of, rules_of
@@ -45,6 +46,15 @@ from domain.values import Day, Line, Points, Reasons, Sha256, Step
 COMMUNE = "commune"
 NO_BATCH = "-"
 """Batch of a dossier whose level knows none in its rules."""
+AT_A_LEVEL = (
+    Phase.PROPOSED,
+    Phase.IN_BATCH,
+    Phase.ADVISED,
+    Phase.CONCLUDED,
+    Phase.RESULT_APPROVED,
+    Phase.SENT_BACK,
+)
+"""Where a dossier may stand that lies, undecided, at a level that evaluates."""
 
 Evidence = Annotated[tuple[Sha256, ...], Field(max_length=300)]
 
@@ -93,6 +103,11 @@ class FileDossier(ProductCommand):
         ]
 
     def _check_kind(self, product: Product, ctx: Context) -> None:
+        """First-time only where no certificate runs, suspended or not; the others on one valid that day.
+
+        A certificate of which no last day is known bars nothing (inferred: it proves no star, and could be neither
+        renewed nor upgraded); ``record-recognition`` with the decision's paper makes its days known.
+        """
         certificate, day = product.certificate, ctx.effective_on
         if self.kind == "first-time":
             ready = [
@@ -105,7 +120,7 @@ class FileDossier(ProductCommand):
             ]
             if not ctx.law.practice.setting("dossier_needs_implementation", province_of(product)):
                 ready += [Phase.IDEA_ACCEPTED, Phase.IMPLEMENTING]
-            if certificate is not None and not certificate.valid_on(day):
+            if certificate is not None and certificate.over_on(day):
                 ready.append(Phase.RECOGNISED)  # the star has run out: the product starts again
             expect(product, ctx, *ready)
             return
@@ -229,18 +244,22 @@ class RegisterDossier(ProductCommand):
                 hint_vi="Bỏ product_number, hoặc ghi source.kind = paper kèm mã băm bản quét.",
                 hint_en="Leave product_number out, or give source.kind = paper with the scan's hash.",
             )
-        if self.product_number is not None:
-            return [ProductNumbered(product_number=self.product_number, book=None)]
         form = ctx.law.regimes[dossier.regime].product_number
-        if form is None or dossier.level != COMMUNE or ctx.source.kind == "paper":
+        if dossier.level != COMMUNE or (form is None and self.product_number is None):
             return []
-        year = ctx.effective_on.year
-        book = book_id(COMMUNE, product.commune, year)
-        kept = ctx.others.get(book)
-        number = (kept.products if isinstance(kept, Book) else 0) + 1
-        written = form.format.format(province=province_of(product), commune=product.commune, n=number, year=year)
+        commune, year, number, written = product.commune, ctx.effective_on.year, None, self.product_number
+        book = book_id(COMMUNE, commune, year)
+        if written is None and form is not None:
+            kept, province = ctx.others.get(book), province_of(product)
+            last = kept if isinstance(kept, Book) else Book()
+            number, written = next_number(
+                last,
+                last.products,
+                lambda n: form.format.format(province=province, commune=commune, n=n, year=year),
+            )
+        assert written is not None
         given = ProductNumberGiven(
-            commune=product.commune, year=year, number=number, product_number=written, product=ctx.stream_id
+            commune=commune, year=year, number=number, product_number=written, product=ctx.stream_id
         )
         return [For(book, given), ProductNumbered(product_number=written, book=book)]
 
@@ -329,7 +348,9 @@ class IssueCommuneReport(ProductCommand):
 class ForwardDossier(ProductCommand):
     """Send the dossier to the level above with a letter (đề nghị, trình cấp trên). The letter's date decides the batch.
 
-    The commune proposes it to the first level that evaluates; a level that approved a result sends it on.
+    The commune proposes it to the first level that evaluates; a level that approved a result sends it on. A renewal
+    that the level above rules on goes up with the advisers' report, without a council. What lies at a level that an
+    amendment did away with is sent on by the commune, under the amended rules.
     """
 
     name = "forward-dossier"
@@ -339,10 +360,18 @@ class ForwardDossier(ProductCommand):
 
     letter_number: Line
 
+    def standing(self, state: Product, ctx: Context) -> Standing:
+        """Where the dossier lies; at the commune where that level is gone."""
+        found = super().standing(state, ctx)
+        if state.dossier is None:
+            return found
+        regime, level = _goes_on_under(state.dossier, ctx), state.dossier.level
+        return replace(found, regime=regime, level=level if regime.knows(level) else COMMUNE)
+
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Where the law says *before* the cut-off, a letter of that very day waits for the next batch."""
-        regime, _ = rules_of(product, ctx)
         dossier = current_dossier(product)
+        regime = _goes_on_under(dossier, ctx)
         above = self._above(product, dossier, regime, ctx)
         batch, cut_off, done = self._batch(dossier.kind, regime, above, ctx.effective_on)
         return [
@@ -366,10 +395,15 @@ class ForwardDossier(ProductCommand):
             )
             expect(product, ctx, Phase.REPORTED if reports else Phase.FILED)
             return regime.first_level
-        level = regime.level(dossier.level)
+        if not regime.knows(dossier.level):
+            expect(product, ctx, *AT_A_LEVEL)
+            return regime.first_level
+        level, above = regime.level(dossier.level), regime.level_above(dossier.level)
+        if above is not None and renewed_above(product, regime):
+            expect(product, ctx, Phase.ADVISED, Phase.RESULT_APPROVED)
+            return above
         # A level that certifies before it passes up sends on what it has recognised.
         expect(product, ctx, Phase.RECOGNISED if level.interim_stars else Phase.RESULT_APPROVED)
-        above = regime.level_above(dossier.level)
         if above is None or (level.interim_stars and not passes_up(level, dossier)):
             raise WrongOrder(
                 "Kết quả này không thuộc diện trình cấp trên.", "This result is not one that goes to a level above."
@@ -383,6 +417,28 @@ class ForwardDossier(ProductCommand):
             # Its own clock: at most so many days, so done before the day after.
             return "renewal", None, day + timedelta(days=within + 1)
         return regime.batch_for(to.code, day) or (NO_BATCH, None, None)
+
+
+def _goes_on_under(dossier: Dossier, ctx: Context) -> Regime:
+    """The rules by which a dossier goes to its next level: the amended ones, once its own level is not in them."""
+    pinned = ctx.law.regimes[dossier.regime]
+    amended = ctx.law.succeeding(pinned, ctx.effective_on)
+    return pinned if amended.knows(dossier.level) else amended
+
+
+def renewed_above(product: Product, regime: Regime) -> bool:
+    """Whether the dossier renews a star that a level above rules on, where renewals have a procedure of their own.
+
+    Then it goes up with the advisers' report alone. A result sent back is the lower level's, as is its own
+    evaluation after that; a certificate revoked meanwhile has nothing to renew.
+    """
+    dossier, held = product.dossier, product.certificate
+    if dossier is None or held is None or not regime.knows(dossier.level):
+        return False
+    if dossier.kind != "re-evaluation" or dossier.sent_back or held.revoked or not regime.renewal.written_opinions:
+        return False
+    order, certifier = [level.code for level in regime.levels], regime.certifier(held.stars)
+    return certifier is not None and order.index(certifier.code) > order.index(dossier.level)
 
 
 def passes_up(level: Level, dossier: Dossier) -> bool:

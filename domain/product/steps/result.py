@@ -4,6 +4,7 @@ Sheets, spread and stars are the session's (``domain/session``); recognising, ap
 number in the authority's book (``domain/book``).
 """
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field
@@ -48,11 +49,38 @@ def result_of(product: Product) -> ScoringConcluded:
     return result
 
 
-def keeps_better(product: Product, regime: Regime, stars: int) -> bool:
-    """Whether an upgrade attempt ended below the star the product holds (inferred: the old one stays)."""
+def keeps_better(product: Product, regime: Regime, stars: int, on: date | None = None) -> bool:
+    """Whether an upgrade attempt ended below the star the product holds (inferred: the old one stays).
+
+    Only a certificate that holds on the day of the decision stays; without a day, one that was not ended yet.
+    """
     held = product.certificate
-    is_upgrade = current_dossier(product).kind == "upgrade"
-    return regime.upgrade.keeps_better_certificate and is_upgrade and held is not None and stars < held.stars
+    if held is None or current_dossier(product).kind != "upgrade" or stars >= held.stars:
+        return False
+    holds = held.valid_on(on) if on else not (held.expired or held.revoked or held.suspended)
+    return regime.upgrade.keeps_better_certificate and holds
+
+
+def lost_meanwhile(product: Product) -> bool:
+    """Whether the certificate that the dossier renews or upgrades was revoked while it was under way."""
+    held, dossier = product.certificate, current_dossier(product)
+    if held is None or not held.revoked or dossier.kind == "first-time":
+        return False
+    # One issued on this very dossier, revoked before it is evaluated again, takes nothing from it.
+    return held.issued_on is None or held.issued_on <= dossier.filed_on
+
+
+def check_not_lost(product: Product, ctx: Context) -> None:
+    """Refuse to certify on a dossier that stands on a revoked certificate."""
+    if lost_meanwhile(product):
+        basis = ctx.law.regime_on(ctx.effective_on).revocation.legal_basis
+        raise AgainstTheLaw(
+            f"Giấy chứng nhận đã bị thu hồi trong khi hồ sơ đang được đánh giá ({basis}).",
+            f"The certificate was revoked while its dossier was under way ({basis}).",
+            field="products",
+            hint_vi="Dùng lệnh decline-recognition; chủ thể nộp hồ sơ lần đầu.",
+            hint_en="Use decline-recognition; the producer files a first-time dossier.",
+        )
 
 
 def goes_up(product: Product, regime: Regime, level: Level) -> bool:
@@ -97,7 +125,7 @@ class ReportAdvice(ProductCommand):
 
 
 class DeclineRecognition(ProductCommand):
-    """Close the case without a new certificate: below three stars, or an upgrade that failed (không công nhận)."""
+    """Close the case without a new certificate: below three stars, an upgrade that failed, or revoked meanwhile."""
 
     name = "decline-recognition"
     step = Step.RATING
@@ -111,8 +139,8 @@ class DeclineRecognition(ProductCommand):
         expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
         regime, sheet = rules_of(product, ctx)
         result, rating = result_of(product), regime.rating
-        below = result.stars < rating.certifiable_from_stars
-        if not below and not keeps_better(product, regime, result.stars):
+        below, lost = result.stars < rating.certifiable_from_stars, lost_meanwhile(product)
+        if not below and not lost and not keeps_better(product, regime, result.stars, ctx.effective_on):
             raise AgainstTheLaw(
                 f"Kết quả {result.stars} sao đủ điều kiện công nhận ({rating.legal_basis}).",
                 f"A result of {result.stars} stars is to be recognised ({rating.legal_basis}).",
@@ -122,11 +150,16 @@ class DeclineRecognition(ProductCommand):
                 level=current_dossier(product).level,
                 stars=result.stars,
                 reasons=self.reasons,
-                legal_basis=rating.legal_basis if below else regime.upgrade.legal_basis,
+                legal_basis=_basis(regime, below=below, lost=lost),
                 regime=regime.id,
                 rules_hash=ctx.law.rules_hash(regime.id, sheet.id),
             )
         ]
+
+
+def _basis(regime: Regime, *, below: bool, lost: bool) -> str:
+    rule: Rule = regime.rating if below else regime.revocation if lost else regime.upgrade
+    return rule.legal_basis
 
 
 class SendBackResult(ProductCommand):
