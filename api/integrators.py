@@ -55,7 +55,7 @@ async def events(
             )
     journal: Journal = request.app.state.journal
     page = await to_thread.run_sync(journal.page, after, limit, limiter=request.app.state.feed)
-    shown = [
+    events = [
         {
             "position": r.position,
             "stream": r.fact.stored_name.partition(".")[0],
@@ -70,7 +70,7 @@ async def events(
         and covers(actor.area, r.envelope.commune)
         and (actor.role is not Role.INTEGRATOR or r.fact.stored_name.startswith(_FOR_INTEGRATORS))
     ]
-    return {"events": shown, "next": page[-1].position if page else after, "more": len(page) == limit}
+    return {"events": events, "next": page[-1].position if page else after, "more": len(page) == limit}
 
 
 _FOR_INTEGRATORS = ("product.", "book.")

@@ -944,8 +944,8 @@ def test_a_negative_ruling_ends_the_extension(extended_to: str, declined_on: str
     assert product.dossier is not None
     assert product.dossier.result is not None
     low = product.dossier.result.model_copy(update={"stars": 2})
-    product = replace(product, since=day("2026-06-08"), latest_act=day("2026-06-08"))
-    lower = replace(product, dossier=replace(product.dossier, result=low))
+    dossier, since = replace(product.dossier, result=low), day("2026-06-08")
+    lower = replace(product, dossier=dossier, since=since, latest_act=since)
     scene = replace(scene, states={**scene.states, PRODUCT: lower})
 
     ruled = scene.when("decline-recognition", PROVINCE, **on(declined_on, reasons="Không đạt."))
@@ -1095,13 +1095,6 @@ def test_a_number_that_a_paper_carries_is_not_given_again() -> None:
 
     assert native.fact.decision_number == "2/QĐ-UBND"
     assert native.fact.certificate_number == "0002/2026/GCN-OCOP-25"
-
-
-def test_the_next_number_is_not_dated_before_the_one_before_it() -> None:
-    first = told(two_products(), [("recognise", PROVINCE_CHAIR, on("2026-10-21", products(PRODUCT)))])
-
-    first.when("recognise", PROVINCE_CHAIR, **on("2026-10-20", products(OTHER))).refused(WrongOrder, "effective_on")
-    first.when("recognise", PROVINCE_CHAIR, **on("2026-10-21", products(OTHER))).then("book.decision-issued")
 
 
 def test_a_decision_on_many_says_which_product_it_fails_on() -> None:

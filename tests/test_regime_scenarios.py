@@ -381,13 +381,13 @@ def test_qd26_a_missed_condition_holds_the_star_down(service: Service) -> None:
         case.taken_in("province", "2026-07-01", product, gates=gates)
     case.judged("province", "2026-07-13", "2026-07-16", {held_down: (73, 74, 75), failed: (57, 58, 59)})
 
-    case.may_not("2026-07-24", "province-chair", "recognise", failed, code=LAW, says="Đ4.1a")
+    case.may_not("2026-09-28", "province-chair", "recognise", failed, code=LAW, says="Đ4.1a")
     case.may_not(
-        "2026-07-24", "province-chair", "recognise", held_down, failed, code=LAW
+        "2026-09-28", "province-chair", "recognise", held_down, failed, code=LAW
     )  # a decision holds as a whole
     assert case.standing(held_down) == "concluded"
-    case.decides("2026-07-24", "province-chair", "recognise", held_down)
-    case.act("2026-07-24", "province-chair", "decline-recognition", failed, reasons="Chưa đạt điều kiện 3 sao.")
+    case.decides("2026-09-28", "province-chair", "recognise", held_down)
+    case.act("2026-09-28", "province-chair", "decline-recognition", failed, reasons="Chưa đạt điều kiện 3 sao.")
 
     certificate, document = case.certificate(held_down), case.explained(held_down, 1)
     assert certificate is not None

@@ -89,14 +89,6 @@ class BookCommand(Command):
             )
         if self.decision_number is not None:
             return None, self.decision_number
-        if ctx.effective_on < book.latest:
-            raise WrongOrder(
-                f"Sổ đã có quyết định ngày {book.latest:%d/%m/%Y}: số tiếp theo không thể mang ngày sớm hơn.",
-                f"The book holds a decision of {book.latest.isoformat()}: the next number is not dated before it.",
-                field="effective_on",
-                hint_vi="Ghi ngày ký thật, hoặc nhập như quyết định đã có trên giấy.",
-                hint_en="Give the day it is signed, or enter it as a decision known from its paper.",
-            )
         regime = self.standing(book, ctx).regime
         own = regime.level(self.level).decision_number_format if regime else None
         return next_number(book, book.decisions, self.form(own or self.setting("decision_number_format", ctx), ctx))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
 from itertools import count
 from typing import assert_never
 from uuid import UUID, uuid5
@@ -23,13 +22,11 @@ def book_id(level: str, area: str, year: int) -> UUID:
 class Book:
     """Last numbers given: of decisions and certificates by an authority, of products by a commune.
 
-    ``latest``: day of the newest decision that took a number; ``written``: numbers known from papers, which are
-    not given again.
+    ``written``: numbers known from papers, which are not given again.
     """
 
     version: int = 0
     area: str = ""
-    latest: date = date.min
     written: frozenset[str] = frozenset()
     decisions: int = 0
     certificates: int = 0
@@ -57,7 +54,6 @@ def _apply(book: Book, told: Told) -> Book:
             return replace(
                 book,
                 area=fact.area,
-                latest=max(book.latest, told.effective_on),
                 decisions=max(book.decisions, fact.number or 0),
                 certificates=certificates,
             )

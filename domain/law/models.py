@@ -405,6 +405,12 @@ class Sheet(SplitRule):
         }
 
 
+class CommuneReport(Rule):
+    """Whether the commune must report before the dossier goes up (báo cáo của cấp xã)."""
+
+    required: bool
+
+
 class NumberForm(Rule):
     """How a number is written: {province}, {commune}, {n} and {year} stand for its parts."""
 
@@ -438,6 +444,7 @@ class Regime(Rule):
     revocation: Revocation
     transition: Transition | None = None
     data_warnings: tuple[DataWarning, ...] = ()
+    commune_report: CommuneReport
     product_number: NumberForm | None = None
     forms: tuple[Ground, ...] = ()
     groups: tuple[Group, ...]

@@ -390,10 +390,8 @@ class ForwardDossier(ProductCommand):
     @staticmethod
     def _above(product: Product, dossier: Dossier, regime: Regime, ctx: Context) -> Level:
         if dossier.level == COMMUNE:
-            reports = f"issue-commune-report@{COMMUNE}" in regime.competences or (
-                "issue-commune-report" in regime.competences
-            )
-            expect(product, ctx, Phase.REPORTED if reports else Phase.FILED)
+            optional = () if regime.commune_report.required else (Phase.FILED,)
+            expect(product, ctx, Phase.REPORTED, *optional)
             return regime.first_level
         if not regime.knows(dossier.level):
             expect(product, ctx, *AT_A_LEVEL)
