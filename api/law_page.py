@@ -230,9 +230,9 @@ def _which(law: LawBook) -> Iterator[str]:
     yield from table(("Quy định", "Từ", "Đến hết", "Nhận loại đăng ký", *COLUMNS), rows)
     yield from (
         "Hồ sơ theo quy định **mới nhất có hiệu lực vào ngày nộp** ở cấp xã mà nhận loại đăng ký đó, và giữ quy định",
-        "ấy đến cùng (suy luận: Đ12 chia hồ sơ theo ngày nộp). Việc không thuộc hồ sơ nào theo quy định mới nhất có",
-        "hiệu lực ngày thực hiện. A dossier follows the newest regime in force on its filing date that takes its kind,",
-        "and keeps it.",
+        "ấy đến cùng, trừ khi quy định sửa đổi đã bỏ cấp đang giữ hồ sơ (suy luận: Đ12 chia hồ sơ theo ngày nộp).",
+        "Việc không thuộc hồ sơ nào theo quy định mới nhất có hiệu lực ngày thực hiện. A dossier follows the newest",
+        "regime in force on its filing date that takes its kind, and keeps it while its level exists.",
         "",
     )
     for newer in law.regimes.values():
