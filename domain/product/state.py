@@ -321,18 +321,7 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
         case r.ResultSentBack():
             return replace(_dossier(p, level=fact.to_level, sent_back=True), phase=Phase.SENT_BACK)
         case r.EvaluationReopened():
-            fresh = _dossier(
-                p,
-                level=fact.level,
-                session=None,
-                opened=(),
-                sheets={},
-                findings=(),
-                result=None,
-                decided=False,
-                notified=False,
-                published=False,
-            )
+            fresh = _evaluated_anew(p, fact.level)
             return replace(_certificate(fresh, ruled=False), phase=Phase.IN_BATCH)
         case r.ComplaintFiled():
             return _dossier(p, complaint_open=True)
@@ -400,12 +389,16 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
 
 
 def _proposed(p: Product, level: str, batch: str, batch_done: date | None) -> Product:
-    """Up to the next level: there, everything of the evaluation begins anew."""
-    moved = _dossier(
+    """Up to the next level, into its batch."""
+    moved = _dossier(_evaluated_anew(p, level), batch=batch, batch_done=batch_done)
+    return replace(moved, phase=Phase.PROPOSED)
+
+
+def _evaluated_anew(p: Product, level: str) -> Product:
+    """At this level, nothing of an evaluation has happened yet."""
+    return _dossier(
         p,
         level=level,
-        batch=batch,
-        batch_done=batch_done,
         session=None,
         opened=(),
         sheets={},
@@ -415,7 +408,6 @@ def _proposed(p: Product, level: str, batch: str, batch_done: date | None) -> Pr
         notified=False,
         published=False,
     )
-    return replace(moved, phase=Phase.PROPOSED)
 
 
 def _certificate(p: Product, **changes: object) -> Product:
