@@ -96,9 +96,11 @@ OPENING: dict[str, str] = {
     "enter-from-register": "/v1/register-entries",
     "set-up-council": "/v1/councils",
     "call-session": "/v1/sessions",
+    "establish-office": "/v1/offices",
+    "register-person": "/v1/persons",
 }
 """Command that opens a stream → its path."""
-PLURAL = {"product": "products", "council": "councils", "session": "sessions"}
+PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person")}
 
 
 def path_of(kind: type[Command]) -> str:
@@ -113,7 +115,7 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     state, actor = request.app.state, caller(request)
     key, expected = idempotency_key(request), expected_version(request)
     command = parse(kind, await read_body(request))
-    command_id = command_id_of(actor, key)
+    command_id = command_id_of(actor.person, key)
     named = stream
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year

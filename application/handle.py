@@ -11,15 +11,14 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from application.recorded import Recorded, envelope
+from domain.authority import check_held
 from domain.command import Command, Context
-from domain.decide import decide
+from domain.decide import authorise, take
 from domain.law.book import LawBook
-from domain.product.claims import open_claim
-from domain.product.state import Product
-from domain.refusals import NotFound
+from domain.refusals import NotFound, NotHeld, OutsideArea, Refusal
 from domain.sealing import Seals
-from domain.stream import For, Told
-from domain.streams import KINDS, kind_of
+from domain.stream import For, Told, hands_of
+from domain.streams import KINDS, claim_of, kind_of
 from domain.values import Actor, Moment
 
 KEYS = UUID("6f636f70-0000-4000-8000-6b6579000000")
@@ -31,7 +30,8 @@ class Order:
     """A command as it arrived: for which stream, by whom, under which id.
 
     ``digest``: keyed digest of what was asked; the same id with another digest is a reused key.
-    ``expected_version``: from If-Match, or None.
+    ``expected_version``: from If-Match, or None. ``actor``: who asks, in the role he would act in; ``also``: other
+    roles of the same person, tried in turn where that one does not carry the command.
     """
 
     command_id: UUID
@@ -40,6 +40,19 @@ class Order:
     actor: Actor
     digest: bytes
     expected_version: int | None = None
+    also: tuple[Actor, ...] = ()
+
+    @property
+    def persons(self) -> frozenset[UUID]:
+        """Streams of the person and of whoever delegated to him: the decision is taken on what they hold now."""
+        actors = (self.actor, *self.also)
+        return frozenset(
+            key for a in actors for key in (a.id, a.delegator.id if a.delegator else None) if key is not None
+        )
+
+    def needs(self, state: Any, day: date) -> frozenset[UUID]:
+        """Every other stream the decision looks at."""
+        return frozenset(self.command.needs(state, day)) | self.persons
 
     def day(self, moment: Moment) -> date:
         """Date of the act."""
@@ -50,7 +63,8 @@ class Order:
 class Handled:
     """What follows from an order: the facts to append, and the streams it was decided on and changed.
 
-    ``recorded`` ends with the facts of the order's own stream. ``acquired`` and ``released``: the claims that the
+    ``actor``: in which role it was done, ``rule``: by which rule. ``recorded`` ends with the facts of the order's own
+    stream. ``acquired`` and ``released``: the claims that the
     products it changed hold from now on (with the product), and hold no more.
     """
 
@@ -60,11 +74,13 @@ class Handled:
     states: Mapping[UUID, Any]
     acquired: tuple[tuple[bytes, UUID], ...]
     released: tuple[bytes, ...]
+    actor: Actor
+    rule: str
 
 
-def command_id_of(actor: Actor, key: str | None) -> UUID:
-    """Id of a command: the same for the same actor and key, a new one without a key."""
-    return uuid5(KEYS, f"{actor.model_dump_json()}\n{key}") if key else uuid4()
+def command_id_of(person: str, key: str | None) -> UUID:
+    """Id of a command: the same for the same person (by handle) and key, a new one without a key."""
+    return uuid5(KEYS, f"{person}\n{key}") if key else uuid4()
 
 
 def asked(stream: str, command: Command) -> str:
@@ -101,7 +117,9 @@ def handle(
         states,
         command.source,
     )
-    decided = decide(state, command, ctx)
+    ctx, rule = _authorised(state, order, ctx)
+    actor = ctx.actor
+    decided = take(state, command, ctx)
     changed: dict[UUID, Any] = {}
     recorded: list[Recorded] = []
     told = list(history)
@@ -110,7 +128,8 @@ def handle(
         kind = kind_of(entry.fact)
         before = changed.get(entry.stream_id) or states.get(entry.stream_id) or kind.empty
         day = entry.fact.dated(effective_on)
-        telling = Told(before.version + 1, entry.fact, day, command.source, order.actor.person)
+        hands = hands_of(actor, command.paper, command.source)
+        telling = Told(before.version + 1, entry.fact, day, command.source, actor.person, hands)
         after = kind.evolve(before, telling)
         changed[entry.stream_id] = after
         if entry.stream_id == order.stream_id:
@@ -119,18 +138,20 @@ def handle(
             entry.fact,
             recorded_at=moment.at,
             effective_on=day,
-            actor=order.actor,
+            actor=actor,
             paper=command.paper,
             source=command.source,
             command_id=order.command_id,
-            commune=place_of(after, order.actor),
+            commune=place_of(after, actor),
+            on_behalf_of=command.on_behalf_of,
+            rule=rule,
         )
         recorded.append(Recorded(entry.stream_id, telling.version, wrapped))
     if history and own:
         whole = KINDS[command.stream].fold(told)
         changed[order.stream_id] = replace(whole, version=changed[order.stream_id].version)
     after = changed.get(order.stream_id, state)
-    claims = [(key, _claim(states.get(key)), _claim(now)) for key, now in changed.items()]
+    claims = [(key, claim_of(states.get(key)), claim_of(now)) for key, now in changed.items()]
     return Handled(
         tuple(recorded),
         state.version,
@@ -138,13 +159,25 @@ def handle(
         changed,
         tuple((wanted, key) for key, held, wanted in claims if wanted is not None and wanted != held),
         tuple(held for _, held, wanted in claims if held is not None and wanted != held),
+        actor,
+        rule,
     )
+
+
+def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:
+    """The context with the role that carries the command, and the rule by which; the first role's refusal else."""
+    refusals: list[Refusal] = []
+    for actor in (order.actor, *order.also):
+        asked_as = replace(ctx, actor=actor)
+        try:
+            check_held(order.command, asked_as)
+            return asked_as, authorise(state, order.command, asked_as)
+        except Refusal as refusal:
+            refusals.append(refusal)
+    # A role that sees the case says why it may not; one outside its area only that there is nothing.
+    raise next((r for r in refusals if not isinstance(r, OutsideArea | NotHeld)), refusals[0])
 
 
 def place_of(state: Any, actor: Actor) -> str:
     """Where a fact happened: the product's commune, else the area of the council or the authority."""
     return str(getattr(state, "commune", "") or getattr(state, "area", "") or actor.area)
-
-
-def _claim(state: Any) -> bytes | None:
-    return open_claim(state) if isinstance(state, Product) else None

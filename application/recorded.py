@@ -9,15 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 from pydantic_core import from_json
 
-from domain.stream import Fact, Told
+from domain.stream import Fact, Told, hands_of
 from domain.streams import CATALOGUE
-from domain.values import Actor, AreaCode, Paper, Source, Value
+from domain.values import Actor, AreaCode, OnBehalf, Paper, Source, Value
 
 
 class Envelope(Value):
@@ -26,6 +26,7 @@ class Envelope(Value):
     ``recorded_at``: the server's UTC instant. ``effective_on``: date of the act in Vietnam.
     ``commune``: where it happened, by the code of its day: the product's commune, or the area of the council
     or authority. ``command_id``: the command that caused it; one command's facts share it.
+    ``on_behalf_of``: whom the actor served. ``rule``: id of the rule that permitted the act, "" in older facts.
     """
 
     fact_version: int
@@ -36,6 +37,8 @@ class Envelope(Value):
     source: Source
     command_id: UUID
     commune: AreaCode
+    on_behalf_of: Annotated[OnBehalf | None, Field(exclude_if=lambda value: value is None)] = None
+    rule: Annotated[str, Field(exclude_if=lambda value: not value)] = ""
     data: Any
 
 
@@ -58,7 +61,8 @@ class Recorded:
     def told(self) -> Told:
         """The fact as the domain's history tells it."""
         e = self.envelope
-        return Told(self.originator_version, e.data, e.effective_on, e.source, e.actor.person)
+        hands = hands_of(e.actor, e.paper, e.source)
+        return Told(self.originator_version, e.data, e.effective_on, e.source, e.actor.person, hands)
 
 
 _SHAPES: dict[str, type[Envelope]] = {
@@ -150,6 +154,8 @@ def envelope(
     source: Source,
     command_id: UUID,
     commune: str,
+    on_behalf_of: OnBehalf | None = None,
+    rule: str = "",
 ) -> Envelope:
     """Wrap a fact that the domain just decided; its parts were validated on the way in."""
     return _SHAPES[fact.stored_name].model_construct(
@@ -161,5 +167,7 @@ def envelope(
         source=source,
         command_id=command_id,
         commune=commune,
+        on_behalf_of=on_behalf_of,
+        rule=rule,
         data=fact,
     )

@@ -32,7 +32,7 @@ from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusa
 from domain.sealing import Seals
 from domain.stream import Told
 from domain.streams import KINDS, kind_of
-from domain.values import Moment
+from domain.values import Actor, Moment
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,8 @@ class Answer:
     """What the caller gets: the stream's version after, and the facts that were stored in it.
 
     ``facts``: (stored name, version, position) each; empty when nothing changed.
-    ``repeated``: the command had been carried out before under the same key.
+    ``repeated``: the command had been carried out before under the same key. ``actor``: in which role it was done,
+    ``rule``: by which rule.
     """
 
     stream_id: UUID
@@ -56,6 +57,8 @@ class Answer:
     position: int
     facts: tuple[tuple[str, int, int], ...]
     repeated: bool = False
+    actor: Actor | None = None
+    rule: str = ""
 
 
 Settle = Callable[[Answer | BaseException], None]
@@ -178,7 +181,7 @@ class Writer:
             own = states.get(order.stream_id)
             if own is not None and not KINDS[order.command.stream].holds(own):
                 continue
-            touched = {order.stream_id, *(order.command.needs(own, order.day(moment)) if own is not None else ())}
+            touched = {order.stream_id, *(order.needs(own, order.day(moment)) if own is not None else ())}
             alone = order.command.needs_history or order.command_id in seen or not touched.isdisjoint(contested)
             if alone or not touched <= states.keys():
                 contested |= touched
@@ -231,7 +234,7 @@ class Writer:
             stream
             for order in orders
             if KINDS[order.command.stream].holds(states.get(order.stream_id))
-            for stream in order.command.needs(states[order.stream_id], order.day(moment))
+            for stream in order.needs(states[order.stream_id], order.day(moment))
         } - states.keys()
         kept_others = {stream: state for stream in others if (state := self._journeys.kept(stream)) is not None}
         return states | kept_others | self._journeys.load(others - kept_others.keys())
@@ -261,7 +264,7 @@ class Writer:
         moment = self._moment()
         state, position, history = self._read(order)
         # Other streams are read afresh; one that moves on before the append is a conflict, as in the batch.
-        others = self._journeys.load(command.needs(state, order.day(moment))) if state is not None else {}
+        others = self._journeys.load(order.needs(state, order.day(moment)) - {stream}) if state is not None else {}
         known = self._journal.command(order.command_id)
         if known is not None:
             return self._repeat(order, known)
@@ -271,14 +274,14 @@ class Writer:
         done = handle(states, order, self._law, self._seals, moment, history if command.needs_history else ())
         held = [(key, product, self._journal.claimed_by(key)) for key, product in done.acquired]
         if any(holder not in (None, product) for _, product, holder in held):
-            raise _taken()
+            raise _taken(command.stream)
         beside = Beside(seen={key: seen.version for key, seen in states.items() if key not in done.states})
         note(beside, order, done)
         beside.claims = [(key, product) for key, product, holder in held if holder is None]
         positions = iter(self._journal.append(list(done.recorded), beside))
         self._journeys.keep(done.states)
         if not done.recorded:
-            return Answer(stream, state.version, position, ())
+            return Answer(stream, state.version, position, (), actor=done.actor, rule=done.rule)
         return answer(order, done, positions)
 
     def _read(self, order: Order) -> tuple[Any | None, int, tuple[Told, ...]]:
@@ -314,6 +317,8 @@ class Writer:
             facts[-1].position if facts else 0,
             tuple((r.fact.stored_name, r.originator_version, r.position) for r in fresh),
             repeated=True,
+            actor=fresh[-1].envelope.actor if fresh else None,
+            rule=fresh[-1].envelope.rule if fresh else "",
         )
 
 
@@ -330,7 +335,7 @@ def answer(order: Order, done: Handled, positions: Iterator[int]) -> Answer:
     own = tuple(
         (r.fact.stored_name, r.originator_version, at) for r, at in placed if r.originator_id == order.stream_id
     )
-    return Answer(order.stream_id, done.after, placed[-1][1], own)
+    return Answer(order.stream_id, done.after, placed[-1][1], own, actor=done.actor, rule=done.rule)
 
 
 def busy() -> Busy:
@@ -343,7 +348,15 @@ def busy() -> Busy:
     )
 
 
-def _taken() -> AlreadyRegistered:
+def _taken(stream: str) -> AlreadyRegistered:
+    if stream == "person":
+        return AlreadyRegistered(
+            "Tên này đã là của một người dùng khác.",
+            "Somebody else has this handle.",
+            field="handle",
+            hint_vi="Thêm cơ quan vào tên để phân biệt.",
+            hint_en="Add the office to the name to tell them apart.",
+        )
     return AlreadyRegistered(
         "Chủ thể đã có một đăng ký đang mở cho sản phẩm này trong chu trình.",
         "The producer already has an open registration for this product in this cycle.",

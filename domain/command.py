@@ -14,7 +14,7 @@ from domain.law.book import LawBook
 from domain.law.models import Regime
 from domain.sealing import Seals
 from domain.stream import Fact, For, Told
-from domain.values import Actor, Day, Moment, Paper, Source, Step, Value
+from domain.values import Actor, Day, Moment, OnBehalf, Paper, Source, Step, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Command(Value, ABC):
 
     ``stream``: kind of stream it is given to; ``opens``: it begins one. ``effective_on``: date of the act
     (default: today in Vietnam), never in the future. ``paper``: the document behind it. ``source``: native,
-    from paper (with the scan's hash) or illustrative.
+    from paper (with the scan's hash) or illustrative. ``on_behalf_of``: for whom an officer acts, and on which paper.
     """
 
     stream: ClassVar[str]
@@ -71,10 +71,18 @@ class Command(Value, ABC):
     effective_on: Day | None = None
     paper: Paper | None = None
     source: Source = Source()
+    on_behalf_of: OnBehalf | None = None
 
     def needs(self, state: Any, day: date) -> Sequence[UUID]:
         """Other streams whose states the decision looks at or adds facts to; ``day``: of the act."""
         return ()
+
+    def hands(self, state: Any, ctx: Context) -> Mapping[str, frozenset[str]]:
+        """Who had which hand so far in the matter it is about; see ``domain/law/authority.toml``."""
+        return {}
+
+    def ready(self, state: Any, ctx: Context, states: Sequence[str]) -> None:
+        """Refuse unless the case stands where the table lists it; nothing to ask of streams without such states."""
 
     @abstractmethod
     def standing(self, state: Any, ctx: Context) -> Standing:

@@ -9,9 +9,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from domain.book import commands as book
-from domain.command import Command, Context
+from domain.command import Command, Context, Standing
 from domain.council import commands as council
 from domain.law.areas import area_name, commune, covers
+from domain.law.authority import DEFAULT_DENY
+from domain.office import commands as office
+from domain.person import commands as person
+from domain.person.state import Person
 from domain.product.certificate_facts import CertificateExpired, RecognitionRecorded
 from domain.product.phases import Phase
 from domain.product.state import Product, evolve
@@ -26,9 +30,9 @@ from domain.product.steps import (
     rating,
     result,
 )
-from domain.refusals import Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
+from domain.refusals import DutiesSeparated, Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
 from domain.session import commands as session
-from domain.stream import Fact, For, Told
+from domain.stream import Fact, For, Told, hands_of
 from domain.values import ROLE_NAMES, Actor, Role, Source
 
 COMMANDS: dict[str, type[Command]] = {
@@ -46,6 +50,8 @@ COMMANDS: dict[str, type[Command]] = {
         certificate,
         promotion,
         anywhere,
+        office,
+        person,
     )
     for command in part.COMMANDS
 }
@@ -59,8 +65,16 @@ EARLIEST_YEAR = 2018
 
 
 def decide(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
-    """Check authority, version and date, let the command decide, and check the order of days. Raises Refusal."""
+    """Check authority, then take the decision. Raises Refusal."""
     authorise(state, command, ctx)
+    return take(state, command, ctx)
+
+
+def take(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
+    """Check version, date and where the case stands, let the command decide, check the order of days.
+
+    For an authorised actor; raises Refusal.
+    """
     if ctx.expected_version is not None and ctx.expected_version != state.version:
         raise StaleVersion(
             f"Hồ sơ đã ở phiên bản {state.version}, bạn đang sửa phiên bản {ctx.expected_version}.",
@@ -70,6 +84,9 @@ def decide(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
             hint_en="Read it again, then decide again.",
         )
     _check_day(ctx)
+    states = ctx.law.authority.commands[command.name].states
+    if states != "any":
+        command.ready(state, ctx, states)
     facts = command.decide(state, ctx)
     for entry in facts:
         target, fact = (ctx.others.get(entry.stream_id), entry.fact) if isinstance(entry, For) else (state, entry)
@@ -111,18 +128,39 @@ def _check_day(ctx: Context) -> None:
         )
 
 
-def authorise(state: Any, command: Command, ctx: Context) -> None:
-    """Refuse callers whose role does not carry the command, or whose area or producer is another."""
-    actor, at = ctx.actor, command.standing(state, ctx)
-    allowed = ctx.law.competence(command.name, at.province, at.regime, at.level)
-    roles = allowed.roles if allowed else ()
-    if actor.role not in roles:
+def authorise(state: Any, command: Command, ctx: Context) -> str:
+    """The id of the rule that permits; refuses what no rule permits, and what one denies whatever permits it.
+
+    First whether the case is the actor's to see at all, then denies, then the competence of the role.
+    """
+    actor, at, table = ctx.actor, command.standing(state, ctx), ctx.law.authority
+    _check_area(state, command, at, actor)
+    known = ctx.others.get(actor.id) if actor.id else None
+    held = known.roles_on(ctx.moment.today) if isinstance(known, Person) else frozenset({actor.role})
+    if (kept := table.held_back(command.name, held)) is not None:
+        raise NotAllowed(f"{kept.vi}.", f"{kept.en}.").by(kept.id)
+    persons = hands_of(actor, command.paper, command.source)
+    if (deny := table.separated(command.name, persons, command.hands(state, ctx))) is not None:
+        raise DutiesSeparated(
+            f"{deny.vi}.",
+            f"{deny.en}.",
+            hint_vi="Người khác có thẩm quyền phải thực hiện; người nhận ủy quyền chịu cùng hạn chế.",
+            hint_en="Another competent person has to do it; a delegate is bound like who delegated.",
+        ).by(deny.id)
+    role = _role_acted_in(state, command, at, ctx)
+    found = ctx.law.competence_rule(command.name, at.province, at.regime, at.level)
+    roles = found[1].roles if found else ()
+    if found is None or role not in roles:
         raise NotAllowed(
-            f"Vai trò “{ROLE_NAMES[actor.role][0]}” không có thẩm quyền thực hiện việc này.",
-            f"The role “{ROLE_NAMES[actor.role][1]}” may not do this.",
+            f"Vai trò “{ROLE_NAMES[role][0]}” không có thẩm quyền thực hiện việc này.",
+            f"The role “{ROLE_NAMES[role][1]}” may not do this.",
             hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in roles) or 'không ai'}.",
             hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in roles) or 'nobody'}.",
-        )
+        ).by(DEFAULT_DENY)
+    return found[0]
+
+
+def _check_area(state: Any, command: Command, at: Standing, actor: Actor) -> None:
     if len(at.area) == len("00000") and state.version == 0 and commune(at.area) is None:
         raise Invalid(
             f"Không có xã, phường, đặc khu nào mang mã {at.area}.",
@@ -135,19 +173,52 @@ def authorise(state: Any, command: Command, ctx: Context) -> None:
         raise OutsideArea(
             f"Việc này ngoài địa bàn của bạn ({area_name(actor.area)}).",
             f"This lies outside your area ({area_name(actor.area)}).",
-        )
-    if actor.role is Role.PRODUCER and not (isinstance(state, Product) and _own(state, command, actor)):
-        raise OutsideArea("Sản phẩm của chủ thể khác.", "The product is another producer's.")
+        ).by("outside-area")
+    if actor.role is Role.PRODUCER and not (isinstance(state, Product) and _own(state, command, actor.producer)):
+        raise OutsideArea("Sản phẩm của chủ thể khác.", "The product is another producer's.").by("outside-area")
 
 
-def _own(product: Product, command: Command, actor: Actor) -> bool:
-    if actor.producer is None:
+def _own(product: Product, command: Command, registration: str | None) -> bool:
+    if registration is None:
         return False
     named = getattr(command, "producer", None)
-    if named is not None and named.registration != actor.producer:
+    if named is not None and named.registration != registration:
         return False
     owner = product.producer
-    return named is not None if owner is None else owner.registration == actor.producer
+    return named is not None if owner is None else owner.registration == registration
+
+
+def _role_acted_in(state: Any, command: Command, at: Standing, ctx: Context) -> Role:
+    """The actor's role, or the one of whom he serves (thực hiện thay), which its paper must show."""
+    actor, served = ctx.actor, command.on_behalf_of
+    if served is None:
+        willed = ctx.law.authority.commands[command.name].own_will and command.source.kind in ("native", "illustrative")
+        if willed and actor.id is not None and actor.role is not Role.PRODUCER:
+            raise Invalid(
+                "Đây là ý chí của chủ thể: cán bộ làm thay phải ghi thay cho ai và theo giấy tờ nào.",
+                "This is the producer's will: an officer who does it says on whose behalf and on which paper.",
+                field="on_behalf_of",
+                hint_vi="Ghi role, producer (số đăng ký) và paper (số, ngày, người ký).",
+                hint_en="Give role, producer (registration number) and paper (number, day, signer).",
+            )
+        return actor.role
+    if served.role not in ctx.law.authority.roles[actor.role].serves:
+        raise NotAllowed(
+            f"Vai trò “{ROLE_NAMES[actor.role][0]}” không làm thay “{ROLE_NAMES[served.role][0]}”.",
+            f"The role “{ROLE_NAMES[actor.role][1]}” does not act for “{ROLE_NAMES[served.role][1]}”.",
+        ).by(DEFAULT_DENY)
+    whose = (
+        isinstance(state, Product) and _own(state, command, served.producer)
+        if served.producer
+        else served.area == at.area
+    )
+    if not whose:
+        raise Invalid(
+            "Hồ sơ không phải của người được làm thay.",
+            "The case is not that of whom you act for.",
+            field="on_behalf_of",
+        )
+    return served.role
 
 
 def new_stream(command_id: UUID, kind: str) -> UUID:

@@ -3,7 +3,7 @@
 A negative result the law cares about (idea rejected, score too low) is a fact, not a refusal.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Refusal(Exception):
@@ -15,6 +15,13 @@ class Refusal(Exception):
         super().__init__(en)
         self.vi, self.en, self.field = vi, en, field
         self.hint_vi, self.hint_en = hint_vi, hint_en
+        self.rule = ""
+        """Id of the rule that denies, where one does."""
+
+    def by(self, rule: str) -> Self:
+        """The same, naming the rule that denies."""
+        self.rule = rule
+        return self
 
 
 class WrongOrder(Refusal):
@@ -51,6 +58,18 @@ class NotAllowed(Refusal):
     """The caller's role does not carry this command (không đúng thẩm quyền)."""
 
     code = "role-not-allowed"
+
+
+class DutiesSeparated(Refusal):
+    """The person, or who delegated to him, had another hand in the same matter (vi phạm phân tách nhiệm vụ)."""
+
+    code = "duties-separated"
+
+
+class NotHeld(Refusal):
+    """The role was not held on the day of the act, or is held no more (không giữ quyền vào ngày đó)."""
+
+    code = "role-not-held"
 
 
 class OutsideArea(Refusal):

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
-from domain.values import Source, Step, Value
+from domain.values import Actor, Paper, Source, Step, Value
 
 
 class Fact(Value):
@@ -14,6 +14,8 @@ class Fact(Value):
     stored_name: ClassVar[str]
     fact_version: ClassVar[int] = 1
     step: ClassVar[Step | None]
+    hand: ClassVar[str | None] = None
+    """The hand that whoever acts has in a matter by it, "idea/submit"; see ``domain/law/authority.toml``."""
     correctable: ClassVar[frozenset[str]] = frozenset()
 
     def dated(self, day: date) -> date:
@@ -23,13 +25,30 @@ class Fact(Value):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A fact as history tells it: its version, the effective date, the source, and the person who acted."""
+    """A fact as history tells it: its version, the effective date, the source, and the person who acted.
+
+    ``by``: the person's handle; ``hands``: everybody whose hand it was: a delegate and who delegated, or who signed
+    the paper it was entered from. Empty: ``by`` alone.
+    """
 
     version: int
     fact: Any
     effective_on: date
     source: Source
     by: str = ""
+    hands: frozenset[str] = frozenset()
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """Everybody whose hand it was."""
+        return self.hands or frozenset({self.by} - {""})
+
+
+def hands_of(actor: Actor, paper: Paper | None, source: Source) -> frozenset[str]:
+    """Whose hand an act is: of who acts and of who delegated; of an act entered from its paper, of who signed that."""
+    if source.kind == "paper" and paper is not None and paper.signer is not None:
+        return frozenset({paper.signer})
+    return frozenset({actor.person, actor.delegator.person} if actor.delegator else {actor.person})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,14 @@ from domain.book import facts as book_facts
 from domain.book import state as book
 from domain.council import facts as council_facts
 from domain.council import state as council
+from domain.office import facts as office_facts
+from domain.office import state as office
+from domain.person import facts as person_facts
+from domain.person import state as person
+from domain.person.claims import handle_claim
 from domain.product import facts as product_facts
 from domain.product import state as product
+from domain.product.claims import open_claim
 from domain.session import facts as session_facts
 from domain.session import state as session
 from domain.stream import Fact, Told
@@ -18,36 +24,53 @@ from domain.stream import Fact, Told
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of stream: its facts, its state before the first one, and how a fact changes it."""
+    """A kind of stream: its facts, its state before the first one, and how a fact changes it.
+
+    ``claim``: what a state holds that no other stream may hold at the same time, as a digest; None for nothing.
+    """
 
     name: str
     catalogue: Mapping[str, type[Fact]]
     empty: Any
     evolve: Callable[[Any, Told], Any]
     fold: Callable[[Iterable[Told]], Any]
+    claim: Callable[[Any], bytes | None] = lambda _state: None
 
     def holds(self, state: Any) -> bool:
         """Whether a state is of this kind: an id may be one of another kind of stream."""
         return isinstance(state, type(self.empty))
 
 
-def _plain(name: str, catalogue: Mapping[str, type[Fact]], empty: Any, evolve: Callable[[Any, Told], Any]) -> Kind:
-    return Kind(name, catalogue, empty, evolve, lambda history: reduce(evolve, history, empty))
+def _plain(
+    name: str,
+    catalogue: Mapping[str, type[Fact]],
+    empty: Any,
+    evolve: Callable[[Any, Told], Any],
+    claim: Callable[[Any], bytes | None] = lambda _state: None,
+) -> Kind:
+    return Kind(name, catalogue, empty, evolve, lambda history: reduce(evolve, history, empty), claim)
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("product", product_facts.CATALOGUE, product.Product(), product.evolve, product.fold),
+        Kind("product", product_facts.CATALOGUE, product.Product(), product.evolve, product.fold, open_claim),
         _plain("council", council_facts.CATALOGUE, council.Council(), council.evolve),
         _plain("session", session_facts.CATALOGUE, session.Session(), session.evolve),
         _plain("book", book_facts.CATALOGUE, book.Book(), book.evolve),
+        _plain("office", office_facts.CATALOGUE, office.Office(), office.evolve),
+        _plain("person", person_facts.CATALOGUE, person.Person(), person.evolve, handle_claim),
     )
 }
 """Kind of stream by name: the first word of the stored names of its facts."""
 
 CATALOGUE: dict[str, type[Fact]] = {stored: fact for kind in KINDS.values() for stored, fact in kind.catalogue.items()}
 """Stored name → fact class, of all streams. What is not here cannot be stored or read."""
+
+
+def claim_of(state: Any) -> bytes | None:
+    """What a state of whatever kind claims."""
+    return next((kind.claim(state) for kind in KINDS.values() if kind.holds(state)), None)
 
 
 def kind_of(fact: Fact) -> Kind:

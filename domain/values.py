@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -143,6 +144,7 @@ class Role(StrEnum):
     MINISTRY_OFFICER = "ministry-officer"  # cơ quan quản lý OCOP của Bộ
     MINISTER = "minister"  # bộ trưởng
     SYSTEM = "system"  # hệ thống: việc đến ngày, không do người làm
+    ADMINISTRATOR = "administrator"  # quản trị viên: nhân sự và tài khoản, không làm hồ sơ
     SUPERVISOR = "supervisor"  # giám sát
     INSPECTOR = "inspector"  # thanh tra, kiểm tra
     INTEGRATOR = "integrator"  # hệ thống nhận dữ liệu
@@ -162,17 +164,36 @@ ROLE_NAMES: dict[Role, tuple[str, str]] = {
     Role.MINISTRY_OFFICER: ("cơ quan quản lý OCOP của Bộ", "the ministry's OCOP body"),
     Role.MINISTER: ("bộ trưởng", "minister"),
     Role.SYSTEM: ("hệ thống", "the service itself"),
+    Role.ADMINISTRATOR: ("quản trị viên", "administrator"),
     Role.SUPERVISOR: ("giám sát", "supervisor"),
     Role.INSPECTOR: ("thanh tra", "inspector"),
     Role.INTEGRATOR: ("hệ thống kết nối", "integrator"),
 }
 
 
+_UNSAID = Field(exclude_if=lambda value: value is None)
+"""A field that older facts do not have: left out where it says nothing, so that their bytes stay as they are."""
+
+
+class Delegator(Value):
+    """On whose authority a delegate acts (người ủy quyền), and under which paper.
+
+    ``delegation``: the delegation's id; ``person`` and ``id``: the delegator; ``document``: number of the paper.
+    """
+
+    delegation: UUID
+    person: Line
+    id: UUID
+    document: Line
+
+
 class Actor(Value):
     """Who acts: a person in an office, in one role, over an area.
 
-    ``area``: where the office has its powers.
+    ``person``: the handle, one person's alone and for ever; ``area``: where the office has its powers.
     ``producer`` is the producer's registration number when the role is producer, else None.
+    ``id``: the person's stream, ``assignment``: of the role, by which the powers are held (phân công); None in facts
+    older than both, and for the service itself. ``delegator``: set when the powers are another person's (ủy quyền).
     """
 
     person: Line
@@ -180,6 +201,9 @@ class Actor(Value):
     role: Role
     area: AreaCode
     producer: Line | None = None
+    id: Annotated[UUID | None, _UNSAID] = None
+    assignment: Annotated[UUID | None, _UNSAID] = None
+    delegator: Annotated[Delegator | None, _UNSAID] = None
 
 
 class Paper(Value):
@@ -189,6 +213,25 @@ class Paper(Value):
     signed_on: Day | None = None
     signer: Line | None = None
     article: Line | None = None
+
+
+class OnBehalf(Value):
+    """For whom an officer acts (thực hiện thay): who asked, as whom, and on which paper.
+
+    ``role``: the role acted in; ``area``: the commune served, None when a producer is; ``producer``: registration
+    number of the producer served, None when a commune is. ``paper``: the signed form or request.
+    """
+
+    role: Role
+    area: AreaCode | None = None
+    producer: Line | None = None
+    paper: Paper
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "OnBehalf":
+        if (self.area is None) == (self.producer is None) or (self.role is Role.PRODUCER) != (self.area is None):
+            raise ValueError("principal-unclear")
+        return self
 
 
 class Source(Value):

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from application.recorded import Recorded
+from application.recorded import Envelope, Recorded
 from domain.law.areas import area_name
 from domain.law.calendar import legal_date
 from domain.product.certificate_facts import RecognitionRecorded
 from domain.stream import Fact
-from domain.values import ROLE_NAMES, Actor
+from domain.values import ROLE_NAMES
+from projections.personnel_sentences import PERSONNEL
 from projections.rating_sentences import CERTIFICATES, COUNCILS, RATING
 from projections.words import (
     CHANNEL,
@@ -160,6 +161,7 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     ),
     **RATING,
     **COUNCILS,
+    **PERSONNEL,
     **CERTIFICATES,
     "product.proposed-to-province": (
         lambda f: (
@@ -314,20 +316,30 @@ def act(fact: Fact) -> tuple[str, str]:
     return vi(fact), en(fact)
 
 
-def _who(actor: Actor, role: str) -> str:
+def _who(e: Envelope, language: int) -> str:
+    actor = e.actor
     office = f", {actor.office}" if actor.office != actor.person else ""
-    return f"{actor.person} ({role}{office})"
+    told = f"{actor.person} ({ROLE_NAMES[actor.role][language]}{office})"
+    if (by := actor.delegator) is not None:
+        told += _BY[language].format(person=by.person, document=by.document)
+    if (served := e.on_behalf_of) is not None:
+        whom = served.producer or area_name(served.area or "")
+        told += _FOR[language].format(role=ROLE_NAMES[served.role][language], whom=whom, paper=served.paper.number)
+    return told
+
+
+_BY = (" theo ủy quyền của {person} ({document})", " under the delegation of {person} ({document})")
+_FOR = (" thay cho {role} {whom} theo {paper}", " on behalf of the {role} {whom} by {paper}")
 
 
 def sentence(recorded: Recorded) -> tuple[str, str]:
     """The whole sentence: when, who, as what, what, on which paper; and whether it is illustrative."""
     e = recorded.envelope
     vi, en = act(e.data)
-    role_vi, role_en = ROLE_NAMES[e.actor.role]
     named = e.paper is not None and e.paper.number == getattr(e.data, "decision_number", None)
     paper_vi = f", theo văn bản {e.paper.number}" if e.paper and not named else ""
     paper_en = f", on paper {e.paper.number}" if e.paper and not named else ""
-    who_vi, who_en = _who(e.actor, role_vi), _who(e.actor, role_en)
+    who_vi, who_en = _who(e, 0), _who(e, 1)
     if e.source.kind == "illustrative":
         paper_vi, paper_en = paper_vi + " [minh hoạ]", paper_en + " [illustrative]"
     elif e.source.kind == "register":

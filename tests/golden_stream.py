@@ -26,6 +26,13 @@ SESSION, PRODUCT = "00000000-0000-4000-8000-000000000003", "00000000-0000-4000-8
 RULES = {"regime": "QD26-2026", "rules_hash": FILE}
 NUMBERED = {"certificate_number": "0001/2026/GCN-OCOP-25"}
 WARNED = [{"code": "after-districts", "vi": "Kiểm tra ngày.", "en": "Check the date."}]
+DELEGATED = {
+    "delegation": PRODUCT,
+    "assignment": SESSION,
+    "commands": ["accept-idea"],
+    "term": {"first": "2026-11-20", "last": "2026-12-20"},
+    "document": "05/GUQ-UBND",
+}
 MEMBERS = EXAMPLES["set-up-council"]["members"]
 ROW = {"file_sha256": FILE, "row": 7, "cells": {"B": "Chè Shan tuyết", "H": "3 sao"}}
 
@@ -181,13 +188,43 @@ ASIDE: dict[str, dict[str, Any]] = {
         "products": [{"product": PRODUCT, "spread": 12, "discussion": "Thảo luận tiêu chí bao bì."}],
     },
     "session.cancelled": {"reason": "Không đủ thành viên.", "document": "15/UBND-KT"},
+    "office.established": {
+        "name": "Phòng Kinh tế",
+        "level": "commune",
+        "area": "04876",
+        "agency_code": "H44.12.3",
+        "decision_number": "18/QĐ-UBND",
+    },
+    "office.renamed": {"name": "Phòng Kinh tế và Môi trường", "decision_number": "40/QĐ-UBND"},
+    "office.closed": {"decision_number": "55/QĐ-UBND", "reason": "Sáp nhập."},
+    "person.registered": {"handle": "Cán bộ OCOP", "kind": "official", "area": "04876"},
+    "person.role-assigned": {
+        "assignment": SESSION,
+        "role": "commune-officer",
+        "office": PRODUCT,
+        "office_name": "Phòng Kinh tế",
+        "area": "04876",
+        "producer": None,
+        "term": {"first": "2026-01-01", "last": None},
+        "decision_number": "21/QĐ-UBND",
+        "signer": "Chủ tịch UBND xã",
+    },
+    "person.assignment-ended": {
+        "assignment": SESSION,
+        "ends_on": "2026-11-20",
+        "decision_number": "80/QĐ-UBND",
+        "reason": "Chuyển công tác.",
+    },
+    "person.delegation-given": {**DELEGATED, "delegate": PRODUCT, "delegate_handle": "Phó chủ tịch"},
+    "person.delegation-received": {**DELEGATED, "delegator": PRODUCT, "delegator_handle": "Chủ tịch"},
+    "person.delegation-ended": {"delegation": PRODUCT, "ends_on": "2026-12-01", "document": "06/UBND"},
 }
 
 
 def todays_stream(kind: str = "product") -> list[Recorded]:
     """What the tea's story tells of a kind of stream and what it does not, as this version would store it."""
     scene = given(tea())
-    told = [(t.fact, t.effective_on) for t in scene.histories[scene.ids[kind]]]
+    told = [(t.fact, t.effective_on) for t in scene.histories.get(scene.ids.get(kind, SPACE), ())]
     aside = [
         (CATALOGUE[name].model_validate_json(json.dumps({**_from_the_story(name, told), **data})), date(2026, 11, 20))
         for name, data in ASIDE.items()

@@ -137,7 +137,7 @@ class Load:
         headers = self.services[turn].headers(role, **{"Idempotency-Key": key})
         if expected is not None:
             headers["If-Match"] = f'"{expected}"'
-        command_id = command_id_of(actor(role), key)
+        command_id = command_id_of(actor(role).person, key)
         deadline = time.monotonic() + PATIENCE
         tries = 1
         while (answer := _posted(client, path, body, headers)) is None:

@@ -17,6 +17,8 @@ from domain.council import facts as council_facts
 from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.law.models import Level, Regime
+from domain.office import facts as office_facts
+from domain.person import facts as person_facts
 from domain.product import certificate_facts, facts, rating_facts
 from domain.product.phases import PHASE_NAMES, STEP_OF_PHASE, Phase
 from domain.session import facts as session_facts
@@ -125,7 +127,16 @@ def test_no_level_or_regime_is_named_in_a_rule() -> None:
         assert "QD26" not in text.replace('"""', ""), path
 
 
-FACT_MODULES = (facts, rating_facts, certificate_facts, council_facts, session_facts, book_facts)
+FACT_MODULES = (
+    facts,
+    rating_facts,
+    certificate_facts,
+    council_facts,
+    session_facts,
+    book_facts,
+    office_facts,
+    person_facts,
+)
 
 
 def test_the_catalogue_holds_every_fact_once() -> None:
@@ -133,6 +144,7 @@ def test_the_catalogue_holds_every_fact_once() -> None:
         c for module in FACT_MODULES for _, c in inspect.getmembers(module, inspect.isclass) if issubclass(c, Fact)
     }
     unions = [facts.ProductFact, council_facts.CouncilFact, session_facts.SessionFact, book_facts.BookFact]
+    unions += [office_facts.OfficeFact, person_facts.PersonFact]
     listed = [fact for union in unions for fact in get_args(union)]
 
     assert defined - {Fact} == set(listed) == set(CATALOGUE.values())
@@ -187,7 +199,7 @@ def test_correctable_fields_exist_and_are_never_results() -> None:
         assert fact.correctable <= fact.model_fields.keys(), fact
         if fact is not facts.EvidenceObtained:  # the day of a paper is not one of a decision
             assert not fact.correctable & DECIDED, fact
-    for kind in ("council", "session", "book"):
+    for kind in KINDS.keys() - {"product"}:
         assert not any(fact.correctable for fact in KINDS[kind].catalogue.values()), kind
 
 

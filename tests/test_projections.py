@@ -46,7 +46,7 @@ class Teller:
     def give(self, command: str, who: Actor, body: dict[str, Any]) -> None:
         """One command to the streams of the story; it must go through."""
         parsed = COMMANDS[command].model_validate_json(to_json(addressed(command, body, self.ids)))
-        command_id, kind = command_id_of(who, None), parsed.stream
+        command_id, kind = command_id_of(who.person, None), parsed.stream
         if isinstance(parsed, BookCommand):
             stream = book_id(parsed.level, who.area, (parsed.effective_on or NOW.date()).year)
         else:

@@ -279,7 +279,7 @@ def test_a_reused_key_is_noticed_and_its_digest_confirms_no_guess(hall: Hall) ->
     assert reused.json()["type"] == "/v1/problems/idempotency-key-reused"
     with psycopg.connect(hall.url) as connection:
         query = "SELECT digest FROM ocop.commands WHERE command_id = %s"
-        stored = connection.execute(query, (command_id_of(member, f"p-{number}"),)).fetchone()
+        stored = connection.execute(query, (command_id_of(member.person, f"p-{number}"),)).fetchone()
     assert stored is not None
     guesses = []
     for option in range(8):

@@ -87,7 +87,7 @@ def order(
     """An order as the HTTP layer makes it; the rest of the body is the example's."""
     parsed = COMMANDS[command].model_validate_json(to_json({**EXAMPLES[command], **body}))
     who = by if isinstance(by, Actor) else actor(by)
-    command_id = command_id_of(who, key or secrets.token_hex(8))
+    command_id = command_id_of(who.person, key or secrets.token_hex(8))
     digest = KEEPER.digest(asked(str(stream or ""), parsed))
     if isinstance(parsed, BookCommand):
         stream = book_id(parsed.level, who.area, (parsed.effective_on or NOW.date()).year)

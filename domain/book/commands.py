@@ -5,7 +5,7 @@ The book is one stream, so a number is given once and none is left out. Who sign
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -61,6 +61,19 @@ class BookCommand(Command):
         dossier = first.dossier if isinstance(first, Product) else None
         regime = ctx.law.regimes[dossier.regime] if dossier else ctx.law.regime_on(ctx.effective_on)
         return Standing(regime, self.level, "", province_of_area(ctx.actor.area))
+
+    def hands(self, state: Any, ctx: Context) -> Mapping[str, frozenset[str]]:
+        """Those in the dossiers of all products decided on."""
+        found: dict[str, frozenset[str]] = {}
+        for key in self.subjects():
+            product = ctx.others.get(key)
+            for hand, who in product.hands_in("dossier").items() if isinstance(product, Product) else ():
+                found[hand] = found.get(hand, frozenset()) | who
+        return found
+
+    def phases(self, ctx: Context) -> tuple[Phase, ...]:
+        """Where each product decided on must stand."""
+        return tuple(map(Phase, ctx.law.authority.commands[self.name].states))
 
     def found(self, ctx: Context) -> list[tuple[UUID, Product]]:
         """The products decided on; refuses unknown ones, doubles, and those outside the caller's area."""
@@ -222,7 +235,7 @@ class Recognise(BookCommand):
         return [*facts, self.issued(number, written, entries, ctx)]
 
     def _stars(self, key: UUID, product: Product, ctx: Context) -> tuple[int, Regime, str]:
-        expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
+        expect(product, ctx, *self.phases(ctx))
         _here(key, product, self.level)
         regime, sheet = rules_of(product, ctx)
         level, result, rating = regime.level(self.level), result_of(product), regime.rating
@@ -295,7 +308,7 @@ class ApproveResults(BookCommand):
         return [*facts, self.issued(number, written, entries, ctx)]
 
     def _approved(self, key: UUID, product: Product, written: str, ctx: Context) -> ResultApproved:
-        expect(product, ctx, Phase.CONCLUDED)
+        expect(product, ctx, *self.phases(ctx))
         _here(key, product, self.level)
         regime, sheet = rules_of(product, ctx)
         level, result = regime.level(self.level), result_of(product)

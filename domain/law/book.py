@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from domain.law.authority import Table, read_table
 from domain.law.checks import (
     COMMUNE,
     BrokenRules,
@@ -33,6 +34,7 @@ from domain.law.models import (
 )
 from domain.law.sums import sealed
 from domain.refusals import NoRegime
+from domain.values import Role
 
 Shape = TypeVar("Shape", bound=Entry)
 
@@ -41,9 +43,15 @@ class LawBook:
     """All rules that are loaded, and the choice among them. ``regimes`` stand newest first."""
 
     def __init__(
-        self, regimes: Mapping[str, Regime], sheets: Mapping[str, Sheet], practice: Practice, hashes: Mapping[str, str]
+        self,
+        regimes: Mapping[str, Regime],
+        sheets: Mapping[str, Sheet],
+        practice: Practice,
+        authority: Table,
+        hashes: Mapping[str, str],
     ) -> None:
-        self.regimes, self.sheets, self.practice, self._hashes = regimes, sheets, practice, hashes
+        self.regimes, self.sheets, self.practice = regimes, sheets, practice
+        self.authority, self._hashes = authority, hashes
 
     def regime_for(self, kind: str, filed_on: date) -> Regime:
         """The regime of a dossier: the newest in force on the filing date that takes its kind of registration."""
@@ -88,13 +96,34 @@ class LawBook:
         What is said of the command at that level goes before what is said of the command as such; among
         those the province's own word goes before practice, and practice before the regime.
         """
+        found = self.competence_rule(command, province, regime, level)
+        return found[1] if found else None
+
+    def competence_rule(
+        self, command: str, province: str, regime: Regime | None, level: str | None = None
+    ) -> tuple[str, Competence] | None:
+        """The same with the rule's id: where it stands and its name there, "QD26-2026/recognise@province"."""
         own = self.practice.provinces.get(province)
-        sources = [own.competences if own else {}, self.practice.competences, regime.competences if regime else {}]
+        sources = [
+            (f"{self.practice.id}/{province}", own.competences if own else {}),
+            (self.practice.id, self.practice.competences),
+            (regime.id if regime else "", regime.competences if regime else {}),
+        ]
         for name in [command] if level is None else [f"{command}@{level}", command]:
-            for source in sources:
+            for where, source in sources:
                 if name in source:
-                    return source[name]
+                    return f"{where}/{name}", source[name]
         return None
+
+    @cached_property
+    def competent_ever(self) -> Mapping[str, frozenset[Role]]:
+        """Roles that some rule of some day and place makes competent, by command."""
+        found: dict[str, set[Role]] = {}
+        own = [province.competences for province in self.practice.provinces.values()]
+        for competences in (self.practice.competences, *own, *(r.competences for r in self.regimes.values())):
+            for name, competence in competences.items():
+                found.setdefault(name.partition("@")[0], set()).update(competence.roles)
+        return {name: frozenset(roles) for name, roles in found.items()}
 
     def council_rules(self, regime: Regime, province: str) -> CouncilRules:
         """Rules of procedure (quy chế hội đồng) as the province keeps them."""
@@ -164,7 +193,7 @@ def load(root: Traversable) -> LawBook:
     practice = _shaped(Practice, "practice.toml", _parsed("practice.toml", found[""]["practice.toml"]))
     hashes["practice"] = sha256(found[""]["practice.toml"]).hexdigest()
     check_practice(practice, regimes.values())
-    return LawBook(regimes, sheets, practice, hashes)
+    return LawBook(regimes, sheets, practice, read_table(found[""]["authority.toml"]), hashes)
 
 
 def _load_regimes(contents: Mapping[str, bytes], hashes: dict[str, str]) -> dict[str, Regime]:

@@ -1,7 +1,7 @@
 """What the commands of a product share: where they stand before the law, and their guards."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import ClassVar
 
@@ -12,6 +12,10 @@ from domain.product.phases import CLOSED, PHASE_NAMES, Phase
 from domain.product.state import Dossier, Product
 from domain.refusals import WrongOrder
 from domain.stream import Fact, For
+from domain.values import Step
+
+MATTERS: dict[Step | None, str] = {Step.IDEA: "idea", Step.PLAN: "plan"}
+"""Matter by step; all else is about the dossier."""
 
 
 class ProductCommand(Command):
@@ -30,6 +34,14 @@ class ProductCommand(Command):
             regime = ctx.law.regimes[dossier.regime]
         place = state.commune or str(getattr(self, "commune", ""))
         return Standing(regime, self.acts_at(state, regime), place, province_of(state))
+
+    def hands(self, state: Product, ctx: Context) -> Mapping[str, frozenset[str]]:
+        """Those of the idea, the plan or the dossier, by the step it belongs to."""
+        return state.hands_in(MATTERS.get(self.step, "dossier"))
+
+    def ready(self, state: Product, ctx: Context, states: Sequence[str]) -> None:
+        """The product stands in one of these phases."""
+        expect(state, ctx, *map(Phase, states))
 
     def acts_at(self, state: Product, regime: Regime | None) -> str | None:
         """The level the act is done at: where the dossier lies."""

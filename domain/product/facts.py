@@ -112,6 +112,7 @@ class IdeaSubmitted(Fact):
     """The idea form was submitted (nộp phiếu đăng ký ý tưởng)."""
 
     stored_name = "product.idea-submitted"
+    hand = "idea/submit"
     step = Step.IDEA
     correctable = frozenset({"description", "market", "support_wanted", "present_state", "product_name"})
     producer: Producer
@@ -131,6 +132,7 @@ class IdeaReturned(Fact):
     """The idea was returned for completion (trả lại để bổ sung)."""
 
     stored_name = "product.idea-returned"
+    hand = "idea/review"
     step = Step.IDEA
     reasons: Paragraph
     missing: tuple[Line, ...]
@@ -140,6 +142,7 @@ class IdeaEndorsed(Fact):
     """The commune put the idea into its plan (xã xác nhận, đưa vào kế hoạch)."""
 
     stored_name = "product.idea-endorsed"
+    hand = "idea/review"
     step = Step.IDEA
     correctable = frozenset({"opinion"})
     opinion: Paragraph
@@ -149,6 +152,7 @@ class IdeaAccepted(Fact):
     """The idea was accepted (chấp thuận ý tưởng)."""
 
     stored_name = "product.idea-accepted"
+    hand = "idea/approve"
     step = Step.IDEA
     opinion: Paragraph = ""
 
@@ -157,6 +161,7 @@ class IdeaRejected(Fact):
     """The idea was rejected (không chấp thuận), naming the tests it fails."""
 
     stored_name = "product.idea-rejected"
+    hand = "idea/approve"
     step = Step.IDEA
     failed: tuple[Line, ...]
     reasons: Paragraph
@@ -177,6 +182,7 @@ class PlanSubmitted(Fact):
     """The business plan was submitted (nộp phương án sản xuất kinh doanh). Money in VND."""
 
     stored_name = "product.plan-submitted"
+    hand = "plan/submit"
     step = Step.PLAN
     correctable = frozenset({"aims", "technology", "packaging", "market"})
     aims: Paragraph
@@ -200,6 +206,7 @@ class PlanReturned(Fact):
     """The plan was returned for completion (trả lại phương án)."""
 
     stored_name = "product.plan-returned"
+    hand = "plan/review"
     step = Step.PLAN
     reasons: Paragraph
     missing: tuple[Line, ...]
@@ -209,6 +216,7 @@ class PlanAccepted(Fact):
     """The plan was accepted (chấp thuận phương án); implementation may begin."""
 
     stored_name = "product.plan-accepted"
+    hand = "plan/approve"
     step = Step.PLAN
     opinion: Paragraph = ""
 

@@ -62,6 +62,7 @@ class DossierFiled(Fact):
     """
 
     stored_name = "product.dossier-filed"
+    hand = "dossier/submit"
     step = Step.RATING
     kind: DossierKind
     sheet: Line
@@ -78,6 +79,7 @@ class DossierRegistered(Fact):
     """The dossier was entered in an intake register (vào sổ tiếp nhận) of the commune or the province."""
 
     stored_name = "product.dossier-registered"
+    hand = "dossier/review"
     step = Step.RATING
     correctable = frozenset({"slip_number", "received_by"})
     level: LevelCode
@@ -98,6 +100,7 @@ class SupplementRequested(Fact):
     """A supplement was asked for (yêu cầu bổ sung hồ sơ)."""
 
     stored_name = "product.supplement-requested"
+    hand = "dossier/review"
     step = Step.RATING
     level: LevelCode
     items: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
@@ -108,6 +111,7 @@ class SupplementGiven(Fact):
     """The supplement was given (bổ sung hồ sơ); ``report_due`` is the review's new last day, if any."""
 
     stored_name = "product.supplement-given"
+    hand = "dossier/submit"
     step = Step.RATING
     answer: Paragraph
     evidence: tuple[Sha256, ...] = ()
@@ -118,6 +122,7 @@ class CommuneReportIssued(Fact):
     """The commune issued its report (báo cáo, Biểu mẫu 03): four local matters, no points."""
 
     stored_name = "product.commune-report-issued"
+    hand = "dossier/review"
     step = Step.RATING
     correctable = frozenset({"number"})
     number: Line
@@ -138,6 +143,7 @@ class DossierForwarded(Fact):
     """
 
     stored_name = "product.dossier-forwarded"
+    hand = "dossier/approve"
     step = Step.RATING
     correctable = frozenset({"letter_number"})
     from_level: LevelCode
@@ -168,6 +174,7 @@ class AcceptedForBatch(Fact):
     """The province accepted the dossier for a batch (tiếp nhận đủ điều kiện đánh giá)."""
 
     stored_name = "product.accepted-for-batch"
+    hand = "dossier/review"
     step = Step.RATING
     batch: Line
     samples_received: Annotated[int, Field(ge=0, le=50)]
@@ -177,6 +184,7 @@ class DossierRejected(Fact):
     """The dossier was rejected before scoring (hồ sơ bị loại) on a legal ground."""
 
     stored_name = "product.dossier-rejected"
+    hand = "dossier/review"
     step = Step.RATING
     ground: Line
     legal_basis: Line
@@ -189,6 +197,7 @@ class AdvisoryReported(Fact):
     """The advisory team reported (báo cáo của tổ tư vấn) with its finding per gated criterion."""
 
     stored_name = "product.advisory-reported"
+    hand = "dossier/review"
     step = Step.RATING
     correctable = frozenset({"report_number"})
     report_number: Line
@@ -360,6 +369,7 @@ class ProductRecognised(Fact):
     """
 
     stored_name = "product.recognised"
+    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     stars: Annotated[int, Field(ge=3, le=5)]
@@ -381,6 +391,7 @@ class ProductNotRecognised(Fact):
     """No new decision, no certificate (không công nhận): below three stars, or an upgrade that failed."""
 
     stored_name = "product.not-recognised"
+    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     level: LevelCode
@@ -395,6 +406,7 @@ class ResultApproved(Fact):
     """The province approved a result that goes up to the ministry (phê duyệt kết quả, trình Bộ)."""
 
     stored_name = "product.result-approved"
+    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     level: LevelCode
@@ -411,6 +423,7 @@ class ResultSentBack(Fact):
     """The level above did not certify the result; the level below settles it (trả kết quả để cấp dưới xử lý)."""
 
     stored_name = "product.result-sent-back"
+    hand = "dossier/review"
     step = Step.RATING
     correctable = frozenset({"letter_number"})
     from_level: LevelCode

@@ -111,7 +111,8 @@ class Product:
     ``version`` counts its facts; ``since``: the day its phase began; ``latest_act``: the latest day of an
     act of that phase; ``step``: the one it stands in, or stood in when it left the programme. ``holder``: the
     producer's name, also where a register gives no more; ``helpers``: persons who gave the product guidance;
-    ``recorded``: number and year of the decisions taken over from papers and registers.
+    ``recorded``: number and year of the decisions taken over from papers and registers. ``hands``: who had which hand
+    in which matter, "idea/submit" → persons.
     """
 
     version: int = 0
@@ -138,6 +139,32 @@ class Product:
     listings: frozenset[tuple[str, str]] = frozenset()
     revenue: frozenset[tuple[str, str]] = frozenset()
     recorded: frozenset[tuple[str, int]] = frozenset()
+    hands: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def hands_in(self, matter: str) -> dict[str, frozenset[str]]:
+        """Who had which hand in the product's idea, plan or dossier so far; who scored it, whatever the matter."""
+        prefix = f"{matter}/"
+        own = {key.removeprefix(prefix): who for key, who in self.hands.items() if key.startswith(prefix)}
+        opened = self.dossier.opened if self.dossier else ()
+        scorers = {sheet.member for sheets in opened for sheet in sheets.sheets} | set(
+            self.dossier.sheets if self.dossier else ()
+        )
+        return {**own, "score": frozenset(scorers)}
+
+
+BEGINS = (f.IdeaSubmitted, f.PlanSubmitted, r.DossierFiled)
+"""Facts with which a matter begins anew: earlier hands in it count no more."""
+
+
+def _hands(p: Product, told: Told) -> Mapping[str, frozenset[str]]:
+    hand = told.fact.hand
+    if hand is None:
+        return p.hands
+    kept = p.hands
+    if isinstance(told.fact, BEGINS):
+        matter = hand.partition("/")[0]
+        kept = {key: who for key, who in kept.items() if not key.startswith(f"{matter}/")}
+    return {**kept, hand: kept.get(hand, frozenset()) | told.persons}
 
 
 def evolve(p: Product, told: Told) -> Product:
@@ -154,6 +181,7 @@ def evolve(p: Product, told: Told) -> Product:
         since=on if moved else p.since,
         latest_act=latest,
         illustrative=p.illustrative or told.source.kind == "illustrative",
+        hands=_hands(p, told),
     )
 
 

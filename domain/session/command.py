@@ -30,6 +30,14 @@ class SessionCommand(Command):
         first = next(iter(state.agenda.values()))
         return Standing(ctx.law.regimes[first.regime], state.level, state.area, province_of_area(state.area))
 
+    def hands(self, state: Session, ctx: Context) -> Mapping[str, frozenset[str]]:
+        """Who changed a score: handed in a sheet in a round after the first."""
+        return {"change": state.changed}
+
+    def ready(self, state: Session, ctx: Context, states: Sequence[str]) -> None:
+        """The session stands at one of these stages, and a secretary is its own."""
+        expect(state, ctx, *map(Stage, states))
+
     @abstractmethod
     def decide(self, state: Session, ctx: Context) -> Sequence[Fact | For]:
         """The facts that follow; an empty list when nothing would change. Raises Refusal."""

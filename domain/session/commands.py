@@ -23,7 +23,6 @@ from domain.session.command import (
     SessionCommand,
     able,
     check_scorers,
-    expect,
     item_of,
     listed,
     named_once,
@@ -147,7 +146,6 @@ class RecordAttendance(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[AttendanceRecorded]:
         """At meetings, on the day or later; every member is named once, as present or absent."""
-        expect(state, ctx, Stage.CALLED)
         if state.form != "meeting":
             raise WrongOrder(
                 "Lấy ý kiến bằng văn bản thì không điểm danh.",
@@ -189,7 +187,6 @@ class DeclareConflict(SessionCommand):
 
         The secretary declares for others until scoring opens.
         """
-        expect(state, ctx, Stage.CALLED, Stage.SCORING)
         item = item_of(state, self.product, "product")
         member = self._member(state, ctx)
         if member in state.conflicted(self.product):
@@ -256,7 +253,6 @@ class CancelSession(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
         """Sheets that were not opened stay sealed for ever, those that were stay in history."""
-        expect(state, ctx, Stage.CALLED, Stage.SCORING, Stage.OPENED)
         not_before(state.latest_act, ctx)
         # INFERRED: who has seen the totals does not try again of his own will, in a second round either.
         if self.document is None and (state.stage is Stage.OPENED or state.scored):

@@ -15,10 +15,10 @@ from domain.product.command import not_before
 from domain.product.rating_facts import Choice, Gate, RescoringOrdered, ScoringConcluded
 from domain.product.state import Dossier
 from domain.refusals import AgainstCouncilRules, Invalid, WrongOrder
-from domain.session.command import SessionCommand, expect, item_of, listed, named_once, procedure_of, still_here
+from domain.session.command import SessionCommand, item_of, listed, named_once, procedure_of, still_here
 from domain.session.facts import Agreement, ProductRescoring, RescoringOpened, SessionConcluded, SessionResult
 from domain.session.scoring import Choices
-from domain.session.state import Session, Stage
+from domain.session.state import Session
 from domain.stream import Fact, For
 from domain.values import Line, Reasons, Value
 
@@ -57,7 +57,6 @@ class OrderRescoring(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
         """Only where the spread exceeds the council's limit; the earlier round's sheets stay in history."""
-        expect(state, ctx, Stage.OPENED)
         not_before(state.latest_act, ctx)
         procedure = procedure_of(state)
         if not procedure.rescoring:
@@ -106,7 +105,6 @@ class ConcludeSession(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
         """Every product still here gets its result; none whose totals lie too far apart undiscussed."""
-        expect(state, ctx, Stage.OPENED)
         not_before(state.latest_act, ctx)
         here = still_here(state, ctx)
         named_once([entry.product for entry in self.agreed], "agreed")

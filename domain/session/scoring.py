@@ -24,7 +24,6 @@ from domain.session.command import (
     about,
     chair_of,
     check_scorers,
-    expect,
     item_of,
     listed,
     procedure_of,
@@ -36,7 +35,7 @@ from domain.session.command import (
 )
 from domain.session.conflicts import detected
 from domain.session.facts import ConflictDeclared, Opened, ScoringClosed, ScoringOpened, SheetSealed
-from domain.session.state import Session, Stage
+from domain.session.state import Session
 from domain.stream import Fact, For
 from domain.values import Paragraph, Value
 
@@ -74,7 +73,6 @@ class OpenScoring(SessionCommand):
 
         Ties and guidance are looked for once more: producers and helpers may have changed since the call.
         """
-        expect(state, ctx, Stage.CALLED)
         not_before(state.latest_act, ctx)
         if state.form == "meeting" and not state.attendance_taken:
             raise WrongOrder(
@@ -143,7 +141,6 @@ class SubmitScoreSheet(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[SheetSealed]:
         """One complete sheet a member, product and round; nobody reads it before scoring closes."""
-        expect(state, ctx, Stage.SCORING)
         item = item_of(state, self.product, "product")
         member = ctx.actor.person
         self._check_member(state, member)
@@ -199,7 +196,6 @@ class CloseScoring(SessionCommand):
 
     def decide(self, state: Session, ctx: Context) -> list[Fact | For]:
         """Every sheet that is owed is there, a quorum of each product; totals are computed, the key is published."""
-        expect(state, ctx, Stage.SCORING)
         not_before(state.latest_act, ctx)
         able = {product: scorers(state, product) for product in still_here(state, ctx) if product in state.scoring}
         # INFERRED: a product whose quorum of scorers fell to conflicts declared during scoring waits for another

@@ -73,6 +73,7 @@ class Session:
     spreads: Mapping[UUID, int] = field(default_factory=dict)
     results: Mapping[UUID, f.SessionResult] = field(default_factory=dict)
     minutes_number: str | None = None
+    changed: frozenset[str] = frozenset()
 
     def conflicted(self, product: UUID) -> frozenset[str]:
         """Members who do not score this product."""
@@ -128,7 +129,8 @@ def _apply(s: Session, told: Told) -> Session:  # one case a fact, in the catalo
                 scoring=frozenset(s.agenda),
             )
         case f.SheetSealed():
-            return replace(s, sealed={**s.sealed, (fact.product, fact.member): fact.sheet})
+            changed = s.changed | {fact.member} if fact.round > 1 else s.changed
+            return replace(s, sealed={**s.sealed, (fact.product, fact.member): fact.sheet}, changed=changed)
         case f.ScoringClosed():
             spreads = {opened.product: opened.spread for opened in fact.products}
             scored = {product: s.scored.get(product, frozenset()) | s.handed_in(product) for product in spreads}

@@ -5,9 +5,8 @@ from typing import Annotated
 from pydantic import Field, JsonValue, ValidationError
 
 from domain.command import Command, Context
-from domain.product.command import ProductCommand, expect, not_before
+from domain.product.command import ProductCommand, not_before
 from domain.product.facts import EvidenceObtained, FactCorrected, JourneyWithdrawn, ProductFact
-from domain.product.phases import Phase
 from domain.product.state import Product, corrected
 from domain.product.steps.implementation import check_validity
 from domain.refusals import Invalid
@@ -26,19 +25,6 @@ class WithdrawJourney(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Before a dossier is filed, or after it was withdrawn; an idea under review is withdrawn first."""
-        expect(
-            product,
-            ctx,
-            Phase.IDENTIFIED,
-            Phase.FORM_HANDED_OVER,
-            Phase.IDEA_RETURNED,
-            Phase.IDEA_ACCEPTED,
-            Phase.PLAN_SUBMITTED,
-            Phase.PLAN_RETURNED,
-            Phase.IMPLEMENTING,
-            Phase.IMPLEMENTED,
-            Phase.DOSSIER_WITHDRAWN,
-        )
         return [JourneyWithdrawn(reason=self.reason)]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.command import Command, Context
-from domain.product.command import ProductCommand, expect
+from domain.product.command import ProductCommand
 from domain.product.eligibility import check_entity
 from domain.product.facts import (
     IdeaAccepted,
@@ -53,7 +53,6 @@ class SubmitIdea(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """First submission, or again after the idea was returned; the entity must be eligible."""
-        expect(product, ctx, Phase.IDENTIFIED, Phase.FORM_HANDED_OVER, Phase.IDEA_RETURNED)
         check_entity(ctx.law.regime_on(ctx.moment.today), self.producer.kind, self.group)
         if product.producer and product.producer.registration != self.producer.registration:
             raise Invalid(
@@ -78,7 +77,6 @@ class ReturnIdea(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only an idea under review can be returned."""
-        expect(product, ctx, Phase.IDEA_SUBMITTED, Phase.IDEA_ENDORSED)
         return [IdeaReturned(reasons=self.reasons, missing=self.missing)]
 
 
@@ -96,7 +94,6 @@ class EndorseIdea(ProductCommand):
         """Endorsing twice changes nothing."""
         if product.phase is Phase.IDEA_ENDORSED:
             return []
-        expect(product, ctx, Phase.IDEA_SUBMITTED)
         return [IdeaEndorsed(opinion=self.opinion)]
 
 
@@ -114,7 +111,6 @@ class AcceptIdea(ProductCommand):
         """An endorsed idea is accepted; accepting twice changes nothing."""
         if product.phase is Phase.IDEA_ACCEPTED:
             return []
-        expect(product, ctx, Phase.IDEA_ENDORSED)
         return [IdeaAccepted(opinion=self.opinion)]
 
 
@@ -131,7 +127,6 @@ class RejectIdea(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Each failed test must be one of the published ones."""
-        expect(product, ctx, Phase.IDEA_SUBMITTED, Phase.IDEA_ENDORSED)
         known = [test.code for test in ctx.law.practice.idea_tests]
         for code in self.failed:
             if code not in known:
@@ -157,14 +152,6 @@ class WithdrawIdea(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Possible until a plan is submitted."""
-        expect(
-            product,
-            ctx,
-            Phase.IDEA_SUBMITTED,
-            Phase.IDEA_RETURNED,
-            Phase.IDEA_ENDORSED,
-            Phase.IDEA_ACCEPTED,
-        )
         return [IdeaWithdrawn(reason=self.reason)]
 
 

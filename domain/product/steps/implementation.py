@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from domain.command import Command, Context
-from domain.product.command import ProductCommand, expect, expect_open
+from domain.product.command import ProductCommand, expect_open
 from domain.product.facts import (
     CommitmentMade,
     DifficultyReported,
@@ -40,7 +40,6 @@ class ReachMilestone(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """The milestone must be in the plan, also one left open when the plan was completed; twice changes nothing."""
-        expect(product, ctx, Phase.IMPLEMENTING, Phase.IMPLEMENTED)
         if self.code not in product.milestones:
             raise Invalid(
                 f"Phương án không có mốc “{self.code}”.",
@@ -186,7 +185,6 @@ class CompleteImplementation(ProductCommand):
         """Milestones still open are named in the fact, not hidden."""
         if product.phase is Phase.IMPLEMENTED:
             return []
-        expect(product, ctx, Phase.IMPLEMENTING)
         left = tuple(code for code in product.milestones if code not in product.reached)
         return [ImplementationCompleted(summary=self.summary, open_milestones=left)]
 
@@ -203,14 +201,6 @@ class AbandonPlan(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Possible from the submitted plan until a dossier is filed."""
-        expect(
-            product,
-            ctx,
-            Phase.PLAN_SUBMITTED,
-            Phase.PLAN_RETURNED,
-            Phase.IMPLEMENTING,
-            Phase.IMPLEMENTED,
-        )
         return [PlanAbandoned(reason=self.reason)]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.command import Command, Context
-from domain.product.command import ProductCommand, expect, expect_open
+from domain.product.command import ProductCommand, expect_open
 from domain.product.facts import GuidanceGiven, IdeaFormHandedOver, ProductFact, ProductIdentified
 from domain.product.phases import Phase
 from domain.product.state import Product
@@ -34,7 +34,6 @@ class IdentifyProduct(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Refuses cycles beyond next year; an unknown commune is refused with the caller's authority."""
-        expect(product, ctx, Phase.NONE)
         if self.cycle > ctx.moment.today.year + 1:
             raise Invalid(f"Chu trình {self.cycle} còn quá xa.", f"Cycle {self.cycle} is too far ahead.", field="cycle")
         return [
@@ -82,7 +81,6 @@ class HandOverIdeaForm(ProductCommand):
         """Handing it over twice changes nothing."""
         if product.phase is Phase.FORM_HANDED_OVER:
             return []
-        expect(product, ctx, Phase.IDENTIFIED)
         return [IdeaFormHandedOver(received_by=self.received_by, form=self.form)]
 
 

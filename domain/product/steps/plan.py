@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.command import Command, Context
-from domain.product.command import ProductCommand, expect
+from domain.product.command import ProductCommand
 from domain.product.facts import (
     Milestone,
     PlanAccepted,
@@ -55,7 +55,6 @@ class SubmitPlan(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Milestone codes are unique and funding adds up to the cost where all of it is given."""
-        expect(product, ctx, Phase.IDEA_ACCEPTED, Phase.PLAN_RETURNED)
         check_milestones(self.milestones, ctx)
         funds = (self.own_funds, self.loans, self.state_support)
         if self.cost is not None and None not in funds and sum(x or 0 for x in funds) != self.cost:
@@ -96,7 +95,6 @@ class ReturnPlan(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only a submitted plan can be returned."""
-        expect(product, ctx, Phase.PLAN_SUBMITTED)
         return [PlanReturned(reasons=self.reasons, missing=self.missing)]
 
 
@@ -114,7 +112,6 @@ class AcceptPlan(ProductCommand):
         """Accepting twice changes nothing."""
         if product.phase is Phase.IMPLEMENTING:
             return []
-        expect(product, ctx, Phase.PLAN_SUBMITTED)
         return [PlanAccepted(opinion=self.opinion)]
 
 
@@ -131,7 +128,6 @@ class AmendPlan(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Milestones already reached stay in the plan."""
-        expect(product, ctx, Phase.IMPLEMENTING)
         check_milestones(self.milestones, ctx)
         lost = product.reached - {m.code for m in self.milestones}
         if lost:

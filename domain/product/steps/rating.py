@@ -222,7 +222,6 @@ class RegisterDossier(ProductCommand):
 
         The commune gives the product its number of the year; one known from paper is named instead.
         """
-        expect(product, ctx, Phase.FILED, Phase.PROPOSED)
         dossier = current_dossier(product)
         if dossier.level in dossier.registered:
             raise WrongOrder(
@@ -277,7 +276,6 @@ class RequestSupplement(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """While the commune checks, the level's office checks, or its advisory team reviews; one at a time."""
-        expect(product, ctx, Phase.FILED, Phase.PROPOSED, Phase.IN_BATCH)
         dossier = current_dossier(product)
         if dossier.supplement_open:
             raise WrongOrder("Đang chờ một lần bổ sung khác.", "Another supplement is still awaited.")
@@ -299,7 +297,6 @@ class GiveSupplement(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """At the commune the 15 working days begin again with the complete dossier (inferred)."""
-        expect(product, ctx, Phase.FILED, Phase.PROPOSED, Phase.IN_BATCH)
         regime, _ = rules_of(product, ctx)
         asked_by = current_dossier(product).supplement_open
         if asked_by is None:
@@ -326,7 +323,6 @@ class IssueCommuneReport(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """A late report is still a report: the fact says by how many working days."""
-        expect(product, ctx, Phase.FILED)
         dossier = current_dossier(product)
         if COMMUNE not in dossier.registered:
             raise WrongOrder("Hồ sơ chưa vào sổ tiếp nhận cấp xã.", "The dossier is not in the commune's register.")
@@ -457,7 +453,6 @@ class AcceptForBatch(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Needs the level's register, no open supplement and the samples the sheet asks for."""
-        expect(product, ctx, Phase.PROPOSED)
         _, sheet = rules_of(product, ctx)
         dossier = current_dossier(product)
         if dossier.level not in dossier.registered:
@@ -487,7 +482,6 @@ class RejectDossier(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Grounds: the regime's, the sheet's, or "disqualifier:CODE" for a criterion that stops it."""
-        expect(product, ctx, Phase.PROPOSED, Phase.IN_BATCH, Phase.ADVISED)
         regime, sheet = rules_of(product, ctx)
         if current_dossier(product).session and not self.ground.startswith("disqualifier:"):
             raise WrongOrder(
@@ -530,17 +524,6 @@ class WithdrawDossier(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Until the result is decided (inferred); a certified product keeps its star."""
-        expect(
-            product,
-            ctx,
-            Phase.FILED,
-            Phase.REPORTED,
-            Phase.PROPOSED,
-            Phase.IN_BATCH,
-            Phase.ADVISED,
-            Phase.CONCLUDED,
-            Phase.SENT_BACK,
-        )
         not_before(current_dossier(product).filed_on, ctx)
         return [DossierWithdrawn(reason=self.reason)]
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from domain.command import Command, Context
 from domain.law.models import MARK_NAMES, Level, Regime, Rule
 from domain.law.scoring import points_of
-from domain.product.command import ProductCommand, current_dossier, expect, not_before, rules_of
+from domain.product.command import ProductCommand, current_dossier, not_before, rules_of
 from domain.product.facts import ProductFact
 from domain.product.phases import Phase
 from domain.product.rating_facts import (
@@ -106,7 +106,6 @@ class ReportAdvice(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Every criterion that carries a star gate needs a finding."""
-        expect(product, ctx, Phase.IN_BATCH)
         _, sheet = rules_of(product, ctx)
         if current_dossier(product).supplement_open:
             raise WrongOrder("Đang chờ chủ thể bổ sung hồ sơ.", "A supplement is still awaited.")
@@ -136,7 +135,6 @@ class DeclineRecognition(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only for results that cannot be certified."""
-        expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
         regime, sheet = rules_of(product, ctx)
         result, rating = result_of(product), regime.rating
         below, lost = result.stars < rating.certifiable_from_stars, lost_meanwhile(product)
@@ -174,7 +172,6 @@ class SendBackResult(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Only where the regime's level sends back, and only results it cannot certify, its own or sent back to it."""
-        expect(product, ctx, Phase.CONCLUDED, Phase.SENT_BACK)
         regime, sheet = rules_of(product, ctx)
         result, level = result_of(product), regime.level(current_dossier(product).level)
         below = regime.level_below(level.code)
@@ -209,7 +206,6 @@ class ReopenEvaluation(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """After a result was sent back."""
-        expect(product, ctx, Phase.SENT_BACK)
         level = current_dossier(product).level
         return [EvaluationReopened(level=level, because="own-evaluation", document=self.document, reasons=self.reasons)]
 
@@ -231,7 +227,6 @@ class OrderReevaluation(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """After a decision on a council's result; a certificate stays until it is revoked or replaced."""
-        expect(product, ctx, Phase.RECOGNISED, Phase.NOT_RECOGNISED, Phase.RESULT_APPROVED, Phase.EXPIRED)
         result_of(product)  # a dossier withdrawn earlier has none to evaluate again
         dossier = current_dossier(product)
         return [
@@ -319,7 +314,6 @@ class PublishResult(ProductCommand):
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """Once per recognition; a dossier that ended without one has nothing to make public."""
-        expect(product, ctx, Phase.RECOGNISED)
         if current_dossier(product).published:
             raise WrongOrder(
                 "Không có kết quả công nhận nào chưa công bố.", "There is no recognition left to make public."

@@ -1,0 +1,1 @@
+"""An office (cơ quan, đơn vị): the body that people act for."""

@@ -1,0 +1,1 @@
+"""A person (người dùng): what he may do, from when to when, and by which paper."""
