@@ -131,7 +131,7 @@ def _stories() -> list[list[Chapter]]:
     """The journeys that are copied, in equal numbers."""
     full = _whole(4)
     correction = ("correct-fact", Role.COMMUNE_CHAIR, on("2026-02-27", EXAMPLES["correct-fact"]))
-    declined = ("decline-recognition", Role.PROVINCE_OFFICER, on("2026-10-20", EXAMPLES["decline-recognition"]))
+    declined = ("decline-recognition", Role.PROVINCE_CHAIR, on("2026-10-20", EXAMPLES["decline-recognition"]))
     rejected = until("endorse-idea", tea())
     abandoned = until("grant-support", full)
     return [

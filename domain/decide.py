@@ -84,7 +84,7 @@ def take(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
             hint_en="Read it again, then decide again.",
         )
     _check_day(ctx)
-    states = ctx.law.authority.commands[command.name].states
+    states = ctx.law.authority.command(command.name, command.standing(state, ctx).level).states
     if states != "any":
         command.ready(state, ctx, states)
     facts = command.decide(state, ctx)
@@ -131,22 +131,11 @@ def _check_day(ctx: Context) -> None:
 def authorise(state: Any, command: Command, ctx: Context) -> str:
     """The id of the rule that permits; refuses what no rule permits, and what one denies whatever permits it.
 
-    First whether the case is the actor's to see at all, then denies, then the competence of the role.
+    First whether the case is the actor's to see at all, then the competence of the role, then what separates duties.
     """
     actor, at, table = ctx.actor, command.standing(state, ctx), ctx.law.authority
+    entry = table.command(command.name, at.level)
     _check_area(state, command, at, actor)
-    known = ctx.others.get(actor.id) if actor.id else None
-    held = known.roles_on(ctx.moment.today) if isinstance(known, Person) else frozenset({actor.role})
-    if (kept := table.held_back(command.name, held)) is not None:
-        raise NotAllowed(f"{kept.vi}.", f"{kept.en}.").by(kept.id)
-    persons = hands_of(actor, command.paper, command.source)
-    if (deny := table.separated(command.name, persons, command.hands(state, ctx))) is not None:
-        raise DutiesSeparated(
-            f"{deny.vi}.",
-            f"{deny.en}.",
-            hint_vi="Người khác có thẩm quyền phải thực hiện; người nhận ủy quyền chịu cùng hạn chế.",
-            hint_en="Another competent person has to do it; a delegate is bound like who delegated.",
-        ).by(deny.id)
     role = _role_acted_in(state, command, at, ctx)
     found = ctx.law.competence_rule(command.name, at.province, at.regime, at.level)
     roles = found[1].roles if found else ()
@@ -157,6 +146,18 @@ def authorise(state: Any, command: Command, ctx: Context) -> str:
             hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in roles) or 'không ai'}.",
             hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in roles) or 'nobody'}.",
         ).by(DEFAULT_DENY)
+    known = ctx.others.get(actor.id) if actor.id else None
+    held = known.roles_on(ctx.moment.today) if isinstance(known, Person) else frozenset({actor.role})
+    if (kept := table.held_back(entry, held)) is not None:
+        raise NotAllowed(f"{kept.vi}.", f"{kept.en}.").by(kept.id)
+    persons = hands_of(actor, command.paper, command.source)
+    if (deny := table.separated(entry, persons, command.hands(state, ctx))) is not None:
+        raise DutiesSeparated(
+            f"{deny.vi}.",
+            f"{deny.en}.",
+            hint_vi="Người khác có thẩm quyền phải thực hiện; người nhận ủy quyền chịu cùng hạn chế.",
+            hint_en="Another competent person has to do it; a delegate is bound like who delegated.",
+        ).by(deny.id)
     return found[0]
 
 
@@ -192,7 +193,7 @@ def _role_acted_in(state: Any, command: Command, at: Standing, ctx: Context) -> 
     """The actor's role, or the one of whom he serves (thực hiện thay), which its paper must show."""
     actor, served = ctx.actor, command.on_behalf_of
     if served is None:
-        willed = ctx.law.authority.commands[command.name].own_will and command.source.kind in ("native", "illustrative")
+        willed = ctx.law.authority.command(command.name).own_will and command.source.kind in ("native", "illustrative")
         if willed and actor.id is not None and actor.role is not Role.PRODUCER:
             raise Invalid(
                 "Đây là ý chí của chủ thể: cán bộ làm thay phải ghi thay cho ai và theo giấy tờ nào.",

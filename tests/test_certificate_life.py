@@ -268,7 +268,7 @@ def law_that_knows_suspension() -> LawBook:
     local = Setting(value=True, legal_basis="QĐ 12/2026/QĐ-UBND", mark="local")
     provinces = {"25": Overrides(settings={"suspension_known": local})}
     practice = law.practice.model_copy(update={"provinces": provinces})
-    return LawBook(law.regimes, law.sheets, practice, law._hashes)
+    return LawBook(law.regimes, law.sheets, practice, law.authority, law._hashes)
 
 
 def test_a_suspension_needs_a_rule_of_the_province(monkeypatch: pytest.MonkeyPatch) -> None:

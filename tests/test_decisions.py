@@ -132,7 +132,9 @@ def test_below_three_stars_there_is_no_certificate() -> None:
     assert due(scene) == "decline-recognition"
 
     scene.when("recognise", PROVINCE_CHAIR, **on("2026-10-20", SIGNED)).refused(AgainstTheLaw, "products")
-    declined = scene.when("decline-recognition", PROVINCE, **on("2026-10-20", reasons="Không đạt điều kiện bao bì."))
+    declined = scene.when(
+        "decline-recognition", PROVINCE_CHAIR, **on("2026-10-20", reasons="Không đạt điều kiện bao bì.")
+    )
     declined.then("product.not-recognised")
     assert (declined.fact.level, declined.fact.stars) == ("province", 2)
     assert declined.product.phase is Phase.NOT_RECOGNISED
@@ -140,7 +142,7 @@ def test_below_three_stars_there_is_no_certificate() -> None:
 
 
 def test_a_recognisable_result_is_not_declined() -> None:
-    concluded().when("decline-recognition", PROVINCE, reasons="x").refused(AgainstTheLaw)
+    concluded().when("decline-recognition", PROVINCE_CHAIR, reasons="x").refused(AgainstTheLaw)
 
 
 def test_nothing_is_decided_before_the_council_concluded() -> None:
@@ -148,14 +150,14 @@ def test_nothing_is_decided_before_the_council_concluded() -> None:
 
     for command in ("recognise", "approve-results"):
         scene.when(command, PROVINCE_CHAIR, **on("2026-10-20", SIGNED)).refused(WrongOrder)
-    scene.when("decline-recognition", PROVINCE, **on("2026-10-20", reasons="x")).refused(WrongOrder)
+    scene.when("decline-recognition", PROVINCE_CHAIR, **on("2026-10-20", reasons="x")).refused(WrongOrder)
 
 
 def test_what_is_decided_is_not_decided_again() -> None:
     scene = recognised()
 
     scene.when("recognise", PROVINCE_CHAIR, **SIGNED).refused(WrongOrder)
-    scene.when("decline-recognition", PROVINCE, reasons="x").refused(WrongOrder)
+    scene.when("decline-recognition", PROVINCE_CHAIR, reasons="x").refused(WrongOrder)
     scene.when("notify-result", PROVINCE, letter_number="2", recipients=["UBND xã"]).refused(WrongOrder)
 
 
@@ -167,7 +169,7 @@ def test_a_recognition_is_made_public_once() -> None:
     public.then("product.result-published")
     public.when("publish-result", PROVINCE, **medium).refused(WrongOrder)
     concluded().when("publish-result", PROVINCE, **medium).refused(WrongOrder)
-    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE, {"reasons": "Không đạt."})])
+    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE_CHAIR, {"reasons": "Không đạt."})])
     declined.when("publish-result", PROVINCE, **medium).refused(WrongOrder)
     recognised().when("publish-result", PRODUCER, **medium).refused(NotAllowed)
     recognised().when("publish-result", PROVINCE, **on("2026-10-19", medium)).refused(WrongOrder, "effective_on")
@@ -356,7 +358,9 @@ def test_ninety_points_below_three_stars_do_not_go_up() -> None:
     scene = concluded(90, 2)
 
     scene.when("approve-results", PROVINCE_CHAIR, **SIGNED).refused(AgainstTheLaw, "products")
-    scene.when("decline-recognition", PROVINCE, reasons="Không đạt điều kiện bao bì.").then("product.not-recognised")
+    scene.when("decline-recognition", PROVINCE_CHAIR, reasons="Không đạt điều kiện bao bì.").then(
+        "product.not-recognised"
+    )
 
 
 def test_an_approved_result_is_not_approved_again() -> None:
@@ -416,7 +420,7 @@ def test_a_result_sent_back_below_three_stars_is_declined_by_the_province() -> N
     sent = told(judged_by_the_centre(92, 2), [("send-back-result", MINISTRY, {"letter_number": "99"})])
 
     sent.when("recognise", PROVINCE_CHAIR, **SIGNED).refused(AgainstTheLaw, "products")
-    sent.when("decline-recognition", PROVINCE, reasons="Dưới 3 sao.").then("product.not-recognised")
+    sent.when("decline-recognition", PROVINCE_CHAIR, reasons="Dưới 3 sao.").then("product.not-recognised")
 
 
 def test_the_province_may_evaluate_again_instead() -> None:
@@ -474,7 +478,7 @@ def test_an_upgrade_that_scores_lower_leaves_the_old_star() -> None:
     assert due(scene) == "decline-recognition"
 
     scene.when("recognise", PROVINCE_CHAIR, **SIGNED).refused(AgainstTheLaw, "products")
-    ended = scene.when("decline-recognition", PROVINCE, reasons="Chỉ đạt 3 sao.")
+    ended = scene.when("decline-recognition", PROVINCE_CHAIR, reasons="Chỉ đạt 3 sao.")
 
     ended.then("product.not-recognised")
     assert ended.product.phase is Phase.RECOGNISED
@@ -508,7 +512,7 @@ def state_of(scene: Scene) -> Product:
 def test_a_star_that_does_not_hold_any_more_keeps_nobody_from_the_star_earned(ended: dict[str, Any]) -> None:
     scene = holding(upgraded(69, 4), **ended)
 
-    scene.when("decline-recognition", PROVINCE, **on("2026-11-16", reasons="x")).refused(AgainstTheLaw)
+    scene.when("decline-recognition", PROVINCE_CHAIR, **on("2026-11-16", reasons="x")).refused(AgainstTheLaw)
     done = scene.when("recognise", PROVINCE_CHAIR, **on("2026-11-16", SIGNED))
 
     assert (done.fact.stars, done.fact.issued_on) == (3, day("2026-11-16"))
@@ -518,7 +522,7 @@ def test_a_star_that_holds_on_its_last_day_stays_above_a_lower_one() -> None:
     scene = holding(upgraded(69, 4), valid_to=day("2026-11-16"))
 
     scene.when("recognise", PROVINCE_CHAIR, **on("2026-11-16", SIGNED)).refused(AgainstTheLaw, "products")
-    scene.when("decline-recognition", PROVINCE, **on("2026-11-16", reasons="x")).then("product.not-recognised")
+    scene.when("decline-recognition", PROVINCE_CHAIR, **on("2026-11-16", reasons="x")).then("product.not-recognised")
 
 
 @pytest.mark.parametrize(("total", "gates"), [(80, 4), (92, 5)])
@@ -530,7 +534,7 @@ def test_nothing_is_certified_on_a_certificate_revoked_meanwhile(total: int, gat
         refused = revoked.when(command, PROVINCE_CHAIR, **on("2026-11-17", SIGNED)).refused(AgainstTheLaw, "products")
         assert refused.refusal is not None
         assert "đã bị thu hồi" in refused.refusal.vi
-    declined = revoked.when("decline-recognition", PROVINCE, **on("2026-11-17", reasons="Đã thu hồi."))
+    declined = revoked.when("decline-recognition", PROVINCE_CHAIR, **on("2026-11-17", reasons="Đã thu hồi."))
     declined.then("product.not-recognised")
     assert declined.fact.legal_basis == "QĐ 26/2026/QĐ-TTg Đ8"
     assert declined.product.phase is Phase.NOT_RECOGNISED
@@ -652,7 +656,7 @@ def test_a_rejected_complaint_changes_nothing_else() -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_an_upheld_complaint_may_lead_to_a_new_evaluation(again: bool) -> None:
-    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE, {"reasons": "Không đạt."})])
+    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE_CHAIR, {"reasons": "Không đạt."})])
     filed = told(declined, [("file-complaint", PRODUCER, COMPLAINT)])
 
     settled = filed.when("settle-complaint", PROVINCE_CHAIR, **{**SETTLED, "upheld": True, "evaluate_again": again})
@@ -690,7 +694,7 @@ def test_the_ministry_orders_an_evaluation_to_be_done_again() -> None:
     assert again.product.phase is Phase.IN_BATCH
     assert again.product.certificate is not None
     assert not again.product.certificate.revoked
-    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE, {"reasons": "Không đạt."})])
+    declined = told(concluded(70, 2), [("decline-recognition", PROVINCE_CHAIR, {"reasons": "Không đạt."})])
     declined.when("order-reevaluation", MINISTER, **order).then("product.evaluation-reopened")
     concluded().when("order-reevaluation", MINISTRY, **order).refused(WrongOrder)
     recognised().when("order-reevaluation", PROVINCE_CHAIR, **order).refused(NotAllowed)
@@ -948,7 +952,7 @@ def test_a_negative_ruling_ends_the_extension(extended_to: str, declined_on: str
     lower = replace(product, dossier=dossier, since=since, latest_act=since)
     scene = replace(scene, states={**scene.states, PRODUCT: lower})
 
-    ruled = scene.when("decline-recognition", PROVINCE, **on(declined_on, reasons="Không đạt."))
+    ruled = scene.when("decline-recognition", PROVINCE_CHAIR, **on(declined_on, reasons="Không đạt."))
 
     ruled.then("product.not-recognised")
     held = state_of(ruled).certificate
@@ -1071,7 +1075,7 @@ def test_a_result_approved_at_a_level_that_is_gone_goes_up_all_the_same() -> Non
     approved = told(before_the_district(75), [("approve-results", chair, on("2025-06-30", BY_THE_DISTRICT))])
     assert CHAIR in outlook(approved.product, law_book()).tasks[0].roles
 
-    approved.when("forward-dossier", OFFICER, **on("2025-07-07", letter_number="9")).then("product.dossier-forwarded")
+    approved.when("forward-dossier", CHAIR, **on("2025-07-07", letter_number="9")).then("product.dossier-forwarded")
 
 
 def test_told_fact_by_fact_or_as_a_whole_a_product_is_the_same() -> None:

@@ -147,7 +147,7 @@ def test_every_fact_is_in_the_trail_once_and_in_order(own_database: str, teller:
     assert found == stored
     commune_book = str(book_id("commune", "04876", 2026))
     assert {str(stream) for stream, _, _ in found} == {*teller.ids.values(), commune_book}
-    assert teller.ids.keys() == KINDS.keys()
+    assert teller.ids.keys() == KINDS.keys() - {"office", "person"}  # which the tea's story opens none of
 
 
 def test_positions_move_over_facts_of_no_interest(own_database: str, teller: Teller) -> None:
@@ -330,7 +330,7 @@ def test_rows_that_depend_on_rules_are_built_anew_when_the_rules_change(own_data
             }
         }
     )
-    other = LawBook(law.regimes, law.sheets, practice, {**law._hashes, "practice": "another hash"})
+    other = LawBook(law.regimes, law.sheets, practice, law.authority, {**law._hashes, "practice": "another hash"})
     live = projector(teller, own_database, read_models(other))
     with following(live):
         deadline = time.monotonic() + 20

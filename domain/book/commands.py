@@ -73,7 +73,7 @@ class BookCommand(Command):
 
     def phases(self, ctx: Context) -> tuple[Phase, ...]:
         """Where each product decided on must stand."""
-        return tuple(map(Phase, ctx.law.authority.commands[self.name].states))
+        return tuple(map(Phase, ctx.law.authority.command(self.name).states))
 
     def found(self, ctx: Context) -> list[tuple[UUID, Product]]:
         """The products decided on; refuses unknown ones, doubles, and those outside the caller's area."""

@@ -97,20 +97,23 @@ class Table(Entry):
     denies: tuple[Deny, ...] = Field(default=())
     holders: tuple[HolderDeny, ...] = Field(default=())
 
-    def separated(self, command: str, persons: Iterable[str], hands: Hands) -> Deny | None:
+    def command(self, name: str, level: str | None = None) -> CommandEntry:
+        """What the table says of a command, at a level where it says something else there."""
+        return self.commands.get(f"{name}@{level}") or self.commands[name]
+
+    def separated(self, command: CommandEntry, persons: Iterable[str], hands: Hands) -> Deny | None:
         """The first separation that keeps these persons from the command; None where none does."""
-        wanted = self.commands[command].hands
         acting = {one_spelling(person) for person in persons}
         for deny in self.denies:
-            if deny.hand in wanted and not acting.isdisjoint(map(one_spelling, hands.get(deny.of, ()))):
+            if deny.hand in command.hands and not acting.isdisjoint(map(one_spelling, hands.get(deny.of, ()))):
                 return deny
         return None
 
-    def held_back(self, command: str, held: Iterable[Role]) -> HolderDeny | None:
+    def held_back(self, command: CommandEntry, held: Iterable[Role]) -> HolderDeny | None:
         """The first rule that keeps the holder of these roles from the command."""
-        wanted, roles = self.commands[command].hands, set(held)
+        roles = set(held)
         for deny in self.holders:
-            if deny.role in roles and not set(deny.but) & set(wanted):
+            if deny.role in roles and not set(deny.but) & set(command.hands):
                 return deny
         return None
 

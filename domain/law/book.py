@@ -102,7 +102,7 @@ class LawBook:
     def competence_rule(
         self, command: str, province: str, regime: Regime | None, level: str | None = None
     ) -> tuple[str, Competence] | None:
-        """The same with the rule's id: where it stands and its name there, "QD26-2026/recognise@province"."""
+        """The same with the rule's id: where it stands and its name there, "<regime>/recognise@province"."""
         own = self.practice.provinces.get(province)
         sources = [
             (f"{self.practice.id}/{province}", own.competences if own else {}),

@@ -152,7 +152,6 @@ class IdeaAccepted(Fact):
     """The idea was accepted (chấp thuận ý tưởng)."""
 
     stored_name = "product.idea-accepted"
-    hand = "idea/approve"
     step = Step.IDEA
     opinion: Paragraph = ""
 
@@ -161,7 +160,6 @@ class IdeaRejected(Fact):
     """The idea was rejected (không chấp thuận), naming the tests it fails."""
 
     stored_name = "product.idea-rejected"
-    hand = "idea/approve"
     step = Step.IDEA
     failed: tuple[Line, ...]
     reasons: Paragraph
@@ -216,7 +214,6 @@ class PlanAccepted(Fact):
     """The plan was accepted (chấp thuận phương án); implementation may begin."""
 
     stored_name = "product.plan-accepted"
-    hand = "plan/approve"
     step = Step.PLAN
     opinion: Paragraph = ""
 

@@ -143,7 +143,6 @@ class DossierForwarded(Fact):
     """
 
     stored_name = "product.dossier-forwarded"
-    hand = "dossier/approve"
     step = Step.RATING
     correctable = frozenset({"letter_number"})
     from_level: LevelCode
@@ -369,7 +368,6 @@ class ProductRecognised(Fact):
     """
 
     stored_name = "product.recognised"
-    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     stars: Annotated[int, Field(ge=3, le=5)]
@@ -391,7 +389,6 @@ class ProductNotRecognised(Fact):
     """No new decision, no certificate (không công nhận): below three stars, or an upgrade that failed."""
 
     stored_name = "product.not-recognised"
-    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     level: LevelCode
@@ -406,7 +403,6 @@ class ResultApproved(Fact):
     """The province approved a result that goes up to the ministry (phê duyệt kết quả, trình Bộ)."""
 
     stored_name = "product.result-approved"
-    hand = "dossier/approve"
     fact_version = 2
     step = Step.RATING
     level: LevelCode

@@ -1,0 +1,68 @@
+"""Who holds what right now: persons as the journal knows them, looked up again after two seconds.
+
+For readers and for the choice of a role; a command is decided on the person's own stream, inside the append.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import date
+from uuid import UUID
+
+from anyio import CapacityLimiter, to_thread
+
+from application.store import Journal
+from domain.person.powers import Power, delegators_of, powers_on
+from domain.person.state import Person
+from domain.streams import kind_of
+
+LIFETIME = 2.0
+"""Seconds after which a person is looked up again: powers that were taken away end with them."""
+KEPT = 20_000
+
+
+class Directory:
+    """Persons by id, for one process."""
+
+    def __init__(self, journal: Journal, limiter: CapacityLimiter) -> None:
+        self._journal, self._limiter = journal, limiter
+        self._kept: OrderedDict[UUID, tuple[float, Person]] = OrderedDict()
+
+    async def person(self, key: UUID) -> Person | None:
+        """The person under this id, at most two seconds old; None when there is none."""
+        return (await self.persons([key])).get(key)
+
+    async def persons(self, keys: Iterable[UUID]) -> dict[UUID, Person]:
+        """Several persons by id; those there are not are left out."""
+        wanted, now = list(keys), time.monotonic()
+        fresh = {k: kept[1] for k in wanted if (kept := self._kept.get(k)) and now - kept[0] < LIFETIME}
+        if stale := [key for key in wanted if key not in fresh]:
+            fresh |= await to_thread.run_sync(self._look_up, stale, limiter=self._limiter)
+        return {key: person for key, person in fresh.items() if person.version}
+
+    async def powers(self, key: UUID, day: date) -> list[Power]:
+        """What the person holds on a day, delegations included."""
+        person = await self.person(key)
+        if person is None:
+            return []
+        return powers_on(key, person, await self.persons(delegators_of(person)), day)
+
+    def _look_up(self, keys: list[UUID]) -> dict[UUID, Person]:
+        found: dict[UUID, Person] = {}
+        now = time.monotonic()
+        for key in keys:
+            kept = self._kept.get(key)
+            version, _ = self._journal.latest(key)
+            if kept is not None and kept[1].version == version:
+                person = kept[1]
+            else:
+                facts = self._journal.streams([key]) if version else []
+                state = kind_of(facts[0].fact).fold(r.told for r in facts) if facts else Person()
+                person = state if isinstance(state, Person) else Person()
+            found[key] = person
+            if person.version:
+                self._kept[key] = (now, person)
+                self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
