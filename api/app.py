@@ -5,17 +5,22 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from api import commands, councils, integrators, operations, regimes, supervisors
+from api import access, commands, councils, integrators, login, oauth, operations, regimes, supervisors
 from api.freshness import Freshness
 from api.middleware import CanonicalLog
 from api.openapi import describe
 from api.problems import install
 from api.security import Tokens
+from application.access.accounts import Accounts
+from application.access.clients import Clients
+from application.access.housekeeping import sweep
+from application.access.sessions import Sessions, nobody_signs
 from application.calendar_clock import CalendarClock
 from application.database import service_conninfo
 from application.seals import DatabaseKeys, Keeper
@@ -36,11 +41,14 @@ def create_app(
     master: bytes,
     clock: Callable[[], datetime] = utc_now,
     wordings: Mapping[str, SheetWording] | None = None,
+    public_url: str = "http://127.0.0.1:8000",
+    signs: Callable[[UUID], bool] = nobody_signs,
 ) -> FastAPI:
     """The service over one migrated database.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
-    ``wordings``: imported official wording by sheet; it is shown and nothing else.
+    ``wordings``: imported official wording by sheet; it is shown and nothing else. ``public_url``: the address that
+    browsers use. ``signs``: whether a person puts a signature to decisions and so needs a code beside the password.
     """
     law = law_book()
     names = [model.name for model in read_models(law)]
@@ -68,9 +76,13 @@ def create_app(
         )
         state.pool = pool
         await pool.open()
+        state.sessions = Sessions(pool, clock, signs)
+        state.accounts = Accounts(pool, state.keeper, clock, state.sessions)
+        state.clients = Clients(pool, state.keeper, clock)
         state.writer.start(asyncio.get_running_loop())
         calendar = CalendarClock(state.writer.run, endings_in(pool), law, clock)
         beside = [asyncio.create_task(state.freshness.run()), asyncio.create_task(calendar.run())]
+        beside.append(asyncio.create_task(sweep(pool, clock)))
         try:
             yield
         finally:
@@ -85,10 +97,11 @@ def create_app(
 
     app = FastAPI(title="OCOP", version="0.1.0", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.law, app.state.tokens, app.state.clock = law, tokens, clock
+    app.state.public_url = public_url
     app.state.read_models, app.state.wordings = names, wordings or {}
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    for part in (commands, supervisors, councils, integrators, regimes, operations):
+    for part in (commands, supervisors, councils, integrators, regimes, operations, login, oauth, access):
         app.include_router(part.router)
     install(app)
     describe(app)

