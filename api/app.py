@@ -5,24 +5,34 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from api import access, commands, councils, integrators, login, oauth, operations, regimes, supervisors
+from api import (
+    access,
+    commands,
+    councils,
+    integrators,
+    login,
+    oauth,
+    operations,
+    personnel,
+    regimes,
+    supervisors,
+)
 from api.freshness import Freshness
 from api.middleware import CanonicalLog
 from api.openapi import describe
 from api.problems import install
-from api.security import Tokens
 from application.access.accounts import Accounts
 from application.access.clients import Clients
 from application.access.housekeeping import sweep
-from application.access.sessions import Sessions, nobody_signs
+from application.access.sessions import Sessions
 from application.calendar_clock import CalendarClock
 from application.database import service_conninfo
+from application.directory import Directory
 from application.seals import DatabaseKeys, Keeper
 from application.store import Journal
 from application.wording import SheetWording
@@ -37,18 +47,16 @@ FEED_READERS = 2
 
 def create_app(
     url: str,
-    tokens: Tokens,
     master: bytes,
     clock: Callable[[], datetime] = utc_now,
     wordings: Mapping[str, SheetWording] | None = None,
     public_url: str = "http://127.0.0.1:8000",
-    signs: Callable[[UUID], bool] = nobody_signs,
 ) -> FastAPI:
     """The service over one migrated database.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else. ``public_url``: the address that
-    browsers use. ``signs``: whether a person puts a signature to decisions and so needs a code beside the password.
+    browsers use.
     """
     law = law_book()
     names = [model.name for model in read_models(law)]
@@ -58,6 +66,9 @@ def create_app(
         state = app.state
         # The writer has a journal of its own: no reader of the feed takes its connection.
         writing, state.journal = Journal(url, pool_size=1), Journal(url, pool_size=FEED_READERS)
+        # Nor one that asks who may do what.
+        knowing = Journal(url, pool_size=FEED_READERS)
+        state.directory = Directory(knowing, law, CapacityLimiter(FEED_READERS), clock)
         keys: ConnectionPool[Any] = ConnectionPool(
             service_conninfo(url), min_size=1, max_size=2, timeout=5, kwargs={"autocommit": True}
         )
@@ -76,7 +87,7 @@ def create_app(
         )
         state.pool = pool
         await pool.open()
-        state.sessions = Sessions(pool, clock, signs)
+        state.sessions = Sessions(pool, clock, state.directory.signs)
         state.accounts = Accounts(pool, state.keeper, clock, state.sessions)
         state.clients = Clients(pool, state.keeper, clock)
         state.writer.start(asyncio.get_running_loop())
@@ -93,15 +104,16 @@ def create_app(
             await pool.close()
             await asyncio.to_thread(keys.close)
             state.journal.close()
+            knowing.close()
             writing.close()
 
     app = FastAPI(title="OCOP", version="0.1.0", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
-    app.state.law, app.state.tokens, app.state.clock = law, tokens, clock
+    app.state.law, app.state.clock = law, clock
     app.state.public_url = public_url
     app.state.read_models, app.state.wordings = names, wordings or {}
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    for part in (commands, supervisors, councils, integrators, regimes, operations, login, oauth, access):
+    for part in (commands, supervisors, councils, integrators, regimes, operations, login, oauth, access, personnel):
         app.include_router(part.router)
     install(app)
     describe(app)

@@ -4,7 +4,9 @@ The happy path only; every failure is a problem made in ``problems.py``. Bodies 
 here by hand, not by the framework: one pass over the bytes, strict, with a size limit.
 """
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,7 +22,7 @@ from starlette.routing import Route
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
 from api.problems import Problem, doubled_field, field_problem
-from api.security import caller
+from api.security import giver, noted
 from application.handle import Order, asked, command_id_of
 from application.store import Journal
 from application.writer import Answer, Writer
@@ -30,10 +32,13 @@ from domain.command import Command
 from domain.decide import COMMANDS, new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
+from domain.refusals import NotFound, OutsideArea, Refusal
 from domain.values import ROLE_NAMES, STEP_NAMES
 
 router = APIRouter(prefix="/v1", tags=["commands"])
 
+NOT_FOUND_AFTER = 0.05
+"""Seconds before which no command is answered "not found": so the time tells nothing of what exists elsewhere."""
 MAX_BODY = 1_000_000
 """Largest body in bytes."""
 
@@ -112,22 +117,42 @@ def path_of(kind: type[Command]) -> str:
 
 async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) -> Response:
     """Authenticate, read, hand to the writer, answer."""
-    state, actor = request.app.state, caller(request)
+    began = time.monotonic()
+    state, (actor, *also) = request.app.state, await giver(request, kind)
     key, expected = idempotency_key(request), expected_version(request)
     command = parse(kind, await read_body(request))
     command_id = command_id_of(actor.person, key)
     named = stream
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year
-        named = book_id(command.level, actor.area, year)
+        named, also = book_id(command.level, actor.area, year), []
     digest = state.keeper.digest(asked(str(stream or ""), command))
     writer: Writer = state.writer
     target = named or new_stream(command_id, kind.stream)
-    answer = await writer.run(Order(command_id, target, command, actor, digest, expected))
+    try:
+        answer = await writer.run(Order(command_id, target, command, actor, digest, expected, tuple(also)))
+    except Refusal as refusal:
+        noted(request, refusal.rule or refusal.code, actor, allowed=False)
+        if isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and kind.name not in OPENING):
+            await asyncio.sleep(max(0.0, began + NOT_FOUND_AFTER - time.monotonic()))
+            raise nothing_here() from None
+        raise
+    noted(request, answer.rule, answer.actor or actor, allowed=True)
     more: dict[str, Any] = {}
     if isinstance(command, BookCommand):
         more["decision"] = await to_thread.run_sync(_decision, state.journal, answer, limiter=state.feed)
     return answered(answer, kind.stream, opened=kind.name in OPENING, more=more)
+
+
+def nothing_here() -> Problem:
+    """The one answer for what does not exist and for what is not the caller's to see."""
+    return Problem(
+        "not-found",
+        "Không có hồ sơ này trong phạm vi của bạn.",
+        "There is nothing under this id within your reach.",
+        hint_vi="Kiểm tra mã, địa bàn và vai trò đang dùng (GET /v1/me).",
+        hint_en="Check the id, your area and the role you act in (GET /v1/me).",
+    )
 
 
 def _decision(journal: Journal, answer: Answer) -> dict[str, Any] | None:

@@ -12,9 +12,9 @@ from api.conditional import etag
 from api.explanation import ExplainedDecisions, Explanation
 from api.personal import explained as explained_to
 from api.problems import Problem
-from api.supervisors import Caller, fresh, no_such_product, today
+from api.security import Caller
+from api.supervisors import fresh, no_such_product, today
 from application.store import Journal
-from domain.values import Role
 from projections.books import decisions_in
 from projections.councils import council_of, find_councils
 from projections.explained import decisions_of, explain
@@ -25,31 +25,21 @@ from projections.trail import trail_of
 
 router = APIRouter(prefix="/v1", tags=["councils"])
 
-READERS = frozenset(Role) - {Role.PRODUCER, Role.INTEGRATOR}
 Limit = Annotated[int, Query(ge=1, le=500)]
-
-
-def _may_read(actor: Caller) -> None:
-    if actor.role not in READERS:
-        raise Problem(
-            "role-not-allowed",
-            "Vai trò của bạn không xem việc của hội đồng.",
-            "Your role may not read the councils' work.",
-        )
 
 
 def _nothing() -> Problem:
     return Problem("not-found", "Không có trong phạm vi của bạn.", "There is nothing of that id within your area.")
 
 
-@router.get("/councils", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/councils", dependencies=[Depends(fresh)])
 async def councils(request: Request, actor: Caller, limit: Limit = 100) -> dict[str, Any]:
     """Councils in your area: members, capacity, rules of procedure with where each comes from."""
     async with request.app.state.pool.connection() as connection:
         return {"councils": await find_councils(connection, Scope.of(actor), today(request), limit)}
 
 
-@router.get("/councils/{council_id}", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/councils/{council_id}", dependencies=[Depends(fresh)])
 async def council(request: Request, actor: Caller, council_id: UUID) -> Response:
     """One council."""
     async with request.app.state.pool.connection() as connection:
@@ -57,14 +47,14 @@ async def council(request: Request, actor: Caller, council_id: UUID) -> Response
     return _one(row)
 
 
-@router.get("/sessions", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/sessions", dependencies=[Depends(fresh)])
 async def sessions(request: Request, actor: Caller, limit: Limit = 100) -> dict[str, Any]:
     """Sessions in your area, the latest first. Sheets are counted, never shown."""
     async with request.app.state.pool.connection() as connection:
         return {"sessions": await find_sessions(connection, Scope.of(actor), limit)}
 
 
-@router.get("/sessions/{session_id}", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/sessions/{session_id}", dependencies=[Depends(fresh)])
 async def session(request: Request, actor: Caller, session_id: UUID) -> Response:
     """One session: agenda, attendance, conflicts, who has handed in a sheet for which product."""
     async with request.app.state.pool.connection() as connection:
@@ -72,7 +62,7 @@ async def session(request: Request, actor: Caller, session_id: UUID) -> Response
     return _one(row)
 
 
-@router.get("/sessions/{session_id}/trail", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/sessions/{session_id}/trail", dependencies=[Depends(fresh)])
 async def session_trail(
     request: Request,
     actor: Caller,
@@ -87,7 +77,7 @@ async def session_trail(
         return {"session_id": session_id, "facts": await trail_of(connection, session_id, after, limit)}
 
 
-@router.get("/decisions", dependencies=[Depends(fresh), Depends(_may_read)])
+@router.get("/decisions", dependencies=[Depends(fresh)])
 async def decisions(
     request: Request,
     actor: Caller,

@@ -31,7 +31,9 @@ class CanonicalLog:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                ruling = scope.get("state", {}).get("ruling", {})
+                by_rule = [(b"x-rule", ruling["rule"].encode())] if ruling.get("rule") else []
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *by_rule]
             await send(message)
 
         try:
@@ -48,4 +50,5 @@ class CanonicalLog:
                 path=scope["path"][:200],
                 status=status,
                 ms=round((time.perf_counter() - began) * 1000, 2),
+                **scope.get("state", {}).get("ruling", {}),
             )

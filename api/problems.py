@@ -29,6 +29,8 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "against-council-rules": (409, "Trái quy chế hội đồng", "Against the council's rules"),
     "no-regime": (409, "Chưa có quy định áp dụng", "No rules govern that day"),
     "role-not-allowed": (403, "Không đúng thẩm quyền", "Not within your role"),
+    "role-not-held": (403, "Không giữ quyền", "Role not held"),
+    "duties-separated": (403, "Trái phân tách nhiệm vụ", "Against the separation of duties"),
     "outside-area": (403, "Ngoài địa bàn", "Outside your area"),
     "not-found": (404, "Không tìm thấy", "Not found"),
     "stale-version": (412, "Phiên bản đã cũ", "Stale version"),
@@ -74,8 +76,10 @@ class Problem(Exception):
         hint_en: str = "",
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        rule: str = "",
     ) -> None:
         super().__init__(en)
+        self.rule = rule
         self.code, self.vi, self.en = code, vi, en
         self.hint_vi, self.hint_en = hint_vi, hint_en
         self.errors, self.headers = errors, headers
@@ -94,6 +98,8 @@ def problem_response(problem: Problem) -> Response:
     }
     if problem.hint_vi or problem.hint_en:
         body |= {"hint": problem.hint_vi, "hint_en": problem.hint_en}
+    if problem.rule:
+        body["rule"] = problem.rule
     if problem.errors:
         body["errors"] = list(problem.errors)
     headers = dict(problem.headers or {})
@@ -115,6 +121,7 @@ def refusal_problem(refusal: Refusal) -> Problem:
         hint_en=refusal.hint_en,
         errors=errors,
         headers={"Retry-After": str(refusal.seconds)} if isinstance(refusal, Locked) else None,
+        rule=refusal.rule,
     )
 
 

@@ -1,87 +1,156 @@
-"""Who calls: bearer tokens from a file made at first start, each a person in an office and role.
+"""What a caller may do: the powers a person holds today, and the decision table's word on every route.
 
-A stand-in until persons and assignments are facts themselves. The file is readable by its owner
-only; tokens are compared by hash and never logged.
+``api/identity.py`` says who calls. A person with several roles names one in the header X-Acting-As (the id of an
+assignment or a delegation); without it the first that the route or the command is for is taken, never a delegation.
 """
 
-import hashlib
-import json
-import os
-import secrets
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Request
-from pydantic import TypeAdapter
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
+from api.identity import Identity, demand_fresh_proof, demand_scope, identify
 from api.problems import Problem
-from domain.values import Actor, Line, Value
+from application.directory import Directory
+from domain.command import Command
+from domain.law.authority import DEFAULT_DENY, EVERYBODY, RouteEntry
+from domain.law.book import LawBook
+from domain.law.calendar import legal_date
+from domain.person.powers import Power
+from domain.values import ROLE_NAMES, Actor
+
+ACTING_AS = "x-acting-as"
 
 
-class Holder(Value):
-    """One line of the token file."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A caller with what it holds today, in the order it would be tried."""
 
-    token: Line
-    actor: Actor
+    identity: Identity
+    powers: Sequence[Power]
 
-
-_FILE = TypeAdapter(list[Holder])
-
-
-class Tokens:
-    """The callers known to this process."""
-
-    def __init__(self, holders: Sequence[Holder]) -> None:
-        self._by_hash = {_digest(h.token): h.actor for h in holders}
-
-    @classmethod
-    def read(cls, path: Path) -> "Tokens":
-        """Read the file."""
-        return cls(read_holders(path))
-
-    def actor(self, token: str) -> Actor | None:
-        """Whose token it is."""
-        return self._by_hash.get(_digest(token))
+    @property
+    def actors(self) -> tuple[Actor, ...]:
+        """The roles it may act in."""
+        return tuple(power.actor for power in self.powers)
 
 
-def read_holders(path: Path) -> list[Holder]:
-    """All lines of the token file."""
-    return _FILE.validate_json(path.read_bytes())
+async def standing_of(request: Request) -> Standing:
+    """Who calls and what it holds; raises the 401 problem, and 403 for a role named that is not held."""
+    identity = await identify(request)
+    directory: Directory = request.app.state.directory
+    held = await directory.powers(identity.person, legal_date(request.app.state.clock()))
+    named = request.headers.get(ACTING_AS)
+    if named is None:
+        return Standing(identity, [power for power in held if power.actor.delegator is None])
+    return Standing(identity, [power for power in held if named in _names(power)] or [_refuse_unheld()])
 
 
-def make_tokens(path: Path, actors: Sequence[Actor]) -> bool:
-    """Make the file with a fresh token for each actor, mode 600; False when it exists already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [{"token": secrets.token_urlsafe(24), "actor": a.model_dump(mode="json")} for a in actors]
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(lines, file, ensure_ascii=False, indent=1)
-    try:
-        os.link(draft, path)  # appears whole or not at all, and never replaces an older file
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+def _names(power: Power) -> set[str]:
+    actor = power.actor
+    return {str(actor.delegator.delegation if actor.delegator else actor.assignment)}
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
-
-
-def caller(request: Request) -> Actor:
-    """The actor of a request; raises a 401 problem."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        tokens: Tokens = request.app.state.tokens
-        actor = tokens.actor(token.strip())
-        if actor is not None:
-            return actor
+def _refuse_unheld() -> Power:
     raise Problem(
-        "unauthenticated",
-        "Cần mã truy cập hợp lệ trong tiêu đề Authorization.",
-        "A valid token is needed in the Authorization header.",
-        hint_vi="Gửi “Authorization: Bearer <mã>”.",
-        hint_en="Send “Authorization: Bearer <token>”.",
+        "role-not-held",
+        "Bạn không giữ phân công hoặc ủy quyền nêu trong X-Acting-As.",
+        "You hold no assignment or delegation of the id in X-Acting-As today.",
+        hint_vi="Xem GET /v1/me.",
+        hint_en="See GET /v1/me.",
+        errors=[{"field": "X-Acting-As", "detail": "không giữ", "detail_en": "not held"}],
+    )
+
+
+def route_of(request: Request) -> tuple[str, RouteEntry]:
+    """The table's row for the route that is answering; a route without one is nobody's."""
+    route: APIRoute = request.scope["route"]
+    path = f"{request.method if request.method != 'HEAD' else 'GET'} {route.path}"
+    law: LawBook = request.app.state.law
+    entry = law.authority.routes.get(path)
+    if entry is None:
+        raise _no_role("", path)
+    return path, entry
+
+
+async def caller(request: Request) -> Actor:
+    """The reader of a route in the role that the table permits it to; raises 401 and 403 problems."""
+    standing = await standing_of(request)
+    _, entry = route_of(request)
+    law: LawBook = request.app.state.law
+    if entry.scope is not None:
+        demand_scope(standing.identity, entry.scope)
+    elif standing.identity.client is not None:
+        raise _no_role(entry.id, "service account")
+    if entry.step_up:
+        demand_fresh_proof(request, standing.identity)
+    for actor in standing.actors:
+        if law.authority.may_read(entry, actor.role):
+            noted(request, entry.id, actor, allowed=True)
+            return actor
+    noted(request, DEFAULT_DENY, next(iter(standing.actors), None), allowed=False)
+    raise _no_role(entry.id, ", ".join(ROLE_NAMES[a.role][0] for a in standing.actors))
+
+
+Caller = Annotated[Actor, Depends(caller)]
+
+
+async def oneself(request: Request) -> Standing:
+    """Whoever is logged in, with or without a role, for routes about oneself."""
+    standing = await standing_of(request)
+    _, entry = route_of(request)
+    if entry.roles != EVERYBODY:
+        raise _no_role(entry.id, "")
+    noted(request, entry.id, next(iter(standing.actors), None), allowed=True)
+    return standing
+
+
+Oneself = Annotated[Standing, Depends(oneself)]
+
+
+async def giver(request: Request, kind: type[Command]) -> tuple[Actor, ...]:
+    """The roles in which the caller could give a command anywhere; raises 403 before anything is looked at.
+
+    What is refused here is refused whatever the case is, so the answer tells nothing of it.
+    """
+    standing = await standing_of(request)
+    law: LawBook = request.app.state.law
+    competent = law.competent_ever.get(kind.name, frozenset())
+    served = {role: law.authority.roles[role].serves for role in {actor.role for actor in standing.actors}}
+    could = tuple(a for a in standing.actors if a.role in competent or competent & set(served[a.role]))
+    if standing.identity.client is not None or not could:
+        noted(request, DEFAULT_DENY, next(iter(standing.actors), None), allowed=False)
+        raise Problem(
+            "role-not-allowed",
+            "Vai trò của bạn không có thẩm quyền thực hiện việc này.",
+            "None of your roles may do this.",
+            hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in sorted(competent)) or 'không ai'}.",
+            hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in sorted(competent)) or 'nobody'}.",
+            rule=DEFAULT_DENY,
+        )
+    if law.authority.command(kind.name).step_up:
+        demand_fresh_proof(request, standing.identity)
+    return could
+
+
+def noted(request: Request, rule: str, actor: Actor | None, *, allowed: bool) -> None:
+    """Put the ruling on the request's canonical log line and answer: who, in which role, by which rule."""
+    told: dict[str, Any] = {"rule": rule, "allowed": allowed}
+    if actor is not None:
+        told |= {"person": str(actor.id), "role": actor.role.value, "area": actor.area}
+        if actor.delegator is not None:
+            told["delegator"] = str(actor.delegator.id)
+    request.scope.setdefault("state", {})["ruling"] = told
+
+
+def _no_role(rule: str, held: str) -> Problem:
+    return Problem(
+        "role-not-allowed",
+        f"Vai trò của bạn không xem được nội dung này ({held or 'chưa được phân công'}).",
+        f"None of your roles may read this ({rule}).",
+        hint_vi="Xem vai trò của bạn tại GET /v1/me.",
+        hint_en="Your roles stand at GET /v1/me.",
+        rule=DEFAULT_DENY,
     )

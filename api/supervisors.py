@@ -13,9 +13,8 @@ from pydantic_core import to_json
 from api.conditional import etag, least_position, unchanged
 from api.personal import shown
 from api.problems import Problem
-from api.security import caller
+from api.security import Caller
 from domain.law.calendar import legal_date
-from domain.values import Actor
 from projections.scope import Scope
 from projections.status import BadCursor, Filters, find_products, product_status
 from projections.trail import trail_of
@@ -23,7 +22,6 @@ from projections.worklist import worklist_of
 
 router = APIRouter(prefix="/v1", tags=["supervisors"])
 
-Caller = Annotated[Actor, Depends(caller)]
 AreaCode = Annotated[str, StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{5})$")]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Cursor = Annotated[str, StringConstraints(max_length=1_700)]

@@ -5,14 +5,16 @@ For readers and for the choice of a role; a command is decided on the person's o
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
 
 from application.store import Journal
-from domain.person.powers import Power, delegators_of, powers_on
+from domain.law.book import LawBook
+from domain.law.calendar import legal_date
+from domain.person.powers import Power, delegators_of, powers_on, signs_on
 from domain.person.state import Person
 from domain.streams import kind_of
 
@@ -24,8 +26,8 @@ KEPT = 20_000
 class Directory:
     """Persons by id, for one process."""
 
-    def __init__(self, journal: Journal, limiter: CapacityLimiter) -> None:
-        self._journal, self._limiter = journal, limiter
+    def __init__(self, journal: Journal, law: LawBook, limiter: CapacityLimiter, clock: Callable[[], datetime]) -> None:
+        self._journal, self._law, self._limiter, self._clock = journal, law, limiter, clock
         self._kept: OrderedDict[UUID, tuple[float, Person]] = OrderedDict()
 
     async def person(self, key: UUID) -> Person | None:
@@ -46,6 +48,13 @@ class Directory:
         if person is None:
             return []
         return powers_on(key, person, await self.persons(delegators_of(person)), day)
+
+    def signs(self, key: UUID) -> bool:
+        """Whether the person signs decisions today, in its own right or for another; waits for the journal."""
+        kept = self._kept.get(key)
+        person = kept[1] if kept and time.monotonic() - kept[0] < LIFETIME else self._look_up([key])[key]
+        delegators = self._look_up(list(delegators_of(person))) if person.received else {}
+        return signs_on(self._law, powers_on(key, person, delegators, legal_date(self._clock())))
 
     def _look_up(self, keys: list[UUID]) -> dict[UUID, Person]:
         found: dict[UUID, Person] = {}

@@ -29,7 +29,7 @@ from domain.refusals import Invalid, NotAllowed, NotFound, WrongOrder
 from domain.stream import Fact, For
 from domain.values import ROLE_NAMES, AreaCode, Day, Line, Reasons, Role, Step
 
-OF_KIND: Mapping[str, frozenset[Role]] = {
+OF_KIND: Mapping[PersonKind, frozenset[Role]] = {
     "producer": frozenset({Role.PRODUCER}),
     "service": frozenset({Role.INTEGRATOR}),
     "official": frozenset(Role) - {Role.PRODUCER, Role.INTEGRATOR, Role.SYSTEM},
@@ -127,7 +127,7 @@ class AssignRole(PersonCommand):
 
     def _check_role(self, state: Person, ctx: Context) -> None:
         entry, (vi, en) = ctx.law.authority.roles[self.role], ROLE_NAMES[self.role]
-        if self.role not in OF_KIND[state.kind]:
+        if self.role not in OF_KIND.get(state.kind, frozenset()):
             raise Invalid(
                 f"Người dùng loại “{state.kind}” không giữ vai trò “{vi}”.",
                 f"A person of kind “{state.kind}” cannot be “{en}”.",
