@@ -61,7 +61,7 @@ class Limit:
             return self.lock
         if failures < self.slow_from:
             return timedelta(0)
-        return min(timedelta(seconds=2 ** (failures - self.slow_from)), LONGEST_WAIT)
+        return min(timedelta(seconds=2 ** min(failures - self.slow_from, 30)), LONGEST_WAIT)
 
 
 BY_LOGIN = Limit("login", SLOW_FROM, LOCK_AT, LOCK, LOGIN_WINDOW, cleared=True)
