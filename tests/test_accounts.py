@@ -155,6 +155,31 @@ def test_guessing_is_slowed_twofold_each_time_and_then_locked(door: Door) -> Non
     assert door.clock() - began == timedelta(minutes=15)
 
 
+def test_who_locks_a_login_from_outside_does_not_keep_its_owner_from_proving_again(door: Door) -> None:
+    _, login = door.somebody()
+    session = door.log_in(login).session
+    guessed(door, login, 10)
+
+    assert door.outcome(login)[0] == "locked"
+    assert door.run(door.accounts.reauthenticate(session, PHRASE, "", HERE)).token
+
+
+def test_guessing_from_within_a_session_is_locked_too(door: Door) -> None:
+    _, login = door.somebody()
+    session, told = door.log_in(login).session, []
+    while len(told) < throttle.LOCK_AT:
+        with pytest.raises((LoginRefused, Locked)) as refused:
+            door.run(door.accounts.reauthenticate(session, f"guess {len(told)}", "", HERE))
+        if isinstance(refused.value, Locked):
+            door.clock.move(seconds=refused.value.seconds)
+        else:
+            told.append(refused.value)
+
+    with pytest.raises(Locked) as locked:
+        door.run(door.accounts.reauthenticate(session, PHRASE, "", HERE))
+    assert locked.value.seconds == throttle.LOCK.total_seconds()
+
+
 def test_while_it_is_locked_no_password_is_looked_at(door: Door) -> None:
     _, login = door.somebody()
     guessed(door, login, 10)

@@ -65,6 +65,9 @@ class Limit:
 
 
 BY_LOGIN = Limit("login", SLOW_FROM, LOCK_AT, LOCK, LOGIN_WINDOW, cleared=True)
+BY_SESSION = Limit("session", SLOW_FROM, LOCK_AT, LOCK, LOGIN_WINDOW, cleared=True)
+"""Who proves again within a session is counted by person and apart: strangers who lock the login outside must not
+keep its owner from deciding."""
 BY_ADDRESS = Limit("address", ADDRESS_SLOW_FROM, ADDRESS_LOCK_AT, ADDRESS_WINDOW, ADDRESS_WINDOW)
 BY_CLIENT_ADDRESS = Limit("client-address", ADDRESS_SLOW_FROM, ADDRESS_LOCK_AT, ADDRESS_WINDOW, ADDRESS_WINDOW)
 """Service accounts are counted apart: a program with an old secret must not lock out its office's people."""
