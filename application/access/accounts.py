@@ -20,7 +20,7 @@ from application.access.passwords import Passwords, check, one_time_password
 from application.access.record import Happened, note
 from application.access.refusals import CodeRefused, LoginRefused, LoginTaken, PasswordTooWeak, ProofNeeded
 from application.access.sessions import STEP_UP, Opened, Proof, Session, Sessions
-from application.access.throttle import BY_ADDRESS, BY_LOGIN, Attempt, Throttle, network_of
+from application.access.throttle import BY_ADDRESS, BY_LOGIN, BY_SESSION, Attempt, Limit, Throttle, network_of
 from application.seals import Keeper
 from domain.refusals import Invalid, NotFound
 from domain.sealing import Sealed
@@ -201,7 +201,8 @@ class Accounts:
         Raises LoginRefused, the same for whatever was wrong, and Locked.
         """
         found = await self._row(_BY_LOGIN, login) if _LOGIN.fullmatch(login) else None
-        proved = await self._prove(login, found, password, code, address)
+        attempts = await self._begin(BY_LOGIN, login.lower(), address)
+        proved = await self._prove(attempts, found, password, code, address)
         row, now = proved.row, self._clock()
         async with self._pool.connection() as connection, connection.transaction():
             taken = await (await connection.execute(_TAKE, self._taking(proved, now))).fetchone()
@@ -220,7 +221,8 @@ class Accounts:
     async def reauthenticate(self, session: Session, password: str, code: str, address: str) -> Opened:
         """Prove again who is there: a new token in the old one's place. Raises LoginRefused, Locked, NotFound."""
         found = await self._own(session)
-        proved = await self._prove(found.login, found, password, code, address)
+        attempts = await self._begin(BY_SESSION, str(found.person), address)
+        proved = await self._prove(attempts, found, password, code, address)
         now = self._clock()
         async with self._pool.connection() as connection, connection.transaction():
             taken = await (await connection.execute(_TAKE, self._taking(proved, now))).fetchone()
@@ -243,7 +245,7 @@ class Accounts:
         check(new, row.login)
         if new == old:
             raise PasswordTooWeak("Mật khẩu mới trùng mật khẩu cũ.", "The new password is the old one.")
-        attempts = await self._begin(row.login, address)
+        attempts = await self._begin(BY_SESSION, str(row.person), address)
         if not await self._passwords.verify(row.password_hash, old):
             raise await self._failed(row, attempts, address)
         hashed, now = await self._passwords.hash(new), self._clock()
@@ -299,13 +301,14 @@ class Accounts:
             raise _no_account()
         return row
 
-    async def _begin(self, login: str, address: str) -> tuple[Attempt, ...]:
+    async def _begin(self, limit: Limit, name: str, address: str) -> tuple[Attempt, ...]:
         by_address = await self._throttle.begin(BY_ADDRESS, network_of(address))
-        return by_address, await self._throttle.begin(BY_LOGIN, login.lower())
+        return by_address, await self._throttle.begin(limit, name)
 
-    async def _prove(self, login: str, row: _Row | None, password: str, code: str, address: str) -> _Proved:
+    async def _prove(
+        self, attempts: tuple[Attempt, ...], row: _Row | None, password: str, code: str, address: str
+    ) -> _Proved:
         """Compare one password and one code, whether or not there is such an account."""
-        attempts = await self._begin(login, address)
         fits = await self._passwords.verify(row.password_hash if row else None, password)
         if row is None or not fits or not self._usable(row):
             raise await self._failed(row, attempts, address)

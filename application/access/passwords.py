@@ -59,7 +59,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=lanes)
         # A hash nobody knows the password of: an unknown login costs as much as a known one.
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
-        self._limiter = CapacityLimiter(AT_ONCE)
+        self._limiter, self._asked = CapacityLimiter(AT_ONCE), 0
 
     async def hash(self, password: str) -> str:
         """The argon2id hash of a password."""
@@ -83,14 +83,18 @@ class Passwords:
             return False
 
     async def _aside(self, work: Callable[[*Texts], Result], *texts: *Texts) -> Result:
-        if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
+        if self._asked >= AT_ONCE + MOST_WAITING:
             raise Busy(
                 "Quá nhiều người đăng nhập cùng lúc.",
                 "Too many people are logging in at once.",
                 hint_vi="Thử lại sau giây lát.",
                 hint_en="Try again in a moment.",
             )
-        return await to_thread.run_sync(work, *texts, limiter=self._limiter)
+        self._asked += 1
+        try:
+            return await to_thread.run_sync(work, *texts, limiter=self._limiter)
+        finally:
+            self._asked -= 1
 
 
 def normal(password: str) -> str:

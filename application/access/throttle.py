@@ -61,10 +61,13 @@ class Limit:
             return self.lock
         if failures < self.slow_from:
             return timedelta(0)
-        return min(timedelta(seconds=2 ** (failures - self.slow_from)), LONGEST_WAIT)
+        return min(timedelta(seconds=2 ** min(failures - self.slow_from, 30)), LONGEST_WAIT)
 
 
 BY_LOGIN = Limit("login", SLOW_FROM, LOCK_AT, LOCK, LOGIN_WINDOW, cleared=True)
+BY_SESSION = Limit("session", SLOW_FROM, LOCK_AT, LOCK, LOGIN_WINDOW, cleared=True)
+"""Who proves again within a session is counted by person and apart: strangers who lock the login outside must not
+keep its owner from deciding."""
 BY_ADDRESS = Limit("address", ADDRESS_SLOW_FROM, ADDRESS_LOCK_AT, ADDRESS_WINDOW, ADDRESS_WINDOW)
 BY_CLIENT_ADDRESS = Limit("client-address", ADDRESS_SLOW_FROM, ADDRESS_LOCK_AT, ADDRESS_WINDOW, ADDRESS_WINDOW)
 """Service accounts are counted apart: a program with an old secret must not lock out its office's people."""
