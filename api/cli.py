@@ -1,7 +1,6 @@
-"""The command line: ``ocop serve``, ``demo``, ``migrate``, ``rebuild``, ``projections``, ``tokens``, ``project``."""
+"""The command line: ``ocop serve``, ``migrate``, ``rebuild``, ``projections``, ``appoint-administrator`` and others."""
 
 import gc
-import json
 import os
 import signal
 import subprocess
@@ -14,18 +13,20 @@ import psycopg
 import structlog
 import typer
 import uvicorn
+from psycopg_pool import ConnectionPool
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from api.app import create_app
-from api.cli_access import account, client
+from api.cli_access import account, carried_out, client
 from api.cli_import import imports
 from api.cli_law import law
-from api.demonstration.actors import demonstration_actors
+from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
 from api.demonstration.loader import load_demonstration
 from api.installation import installed_settings
-from api.security import Tokens, make_tokens, read_holders
+from application.appointing import Appointment, appoint
 from application.database import (
     CannotMigrate,
     EmbeddedPostgres,
@@ -35,12 +36,15 @@ from application.database import (
     service_conninfo,
 )
 from application.logs import configure_logs
-from application.seals import fits, master_key
+from application.seals import DatabaseKeys, Keeper, fits, master_key
 from application.settings import Settings
 from application.store import Journal
 from application.wording import load_wordings
+from application.writer import Writer, utc_now
 from domain.law.book import law_book
-from domain.values import ROLE_NAMES
+from domain.law.calendar import legal_date
+from domain.refusals import Refusal
+from domain.values import Actor, Role
 from projections.catalogue import read_models
 from projections.engine import Projector
 
@@ -95,8 +99,6 @@ def serve(
             markup=False,
         )
         raise typer.Exit(1)
-    make_tokens(settings.tokens, demonstration_actors())
-    tokens = Tokens.read(settings.tokens)
     stopping = threading.Event()
     helpers = []
     if embedded is not None:
@@ -110,7 +112,6 @@ def serve(
         uvicorn.Config(
             create_app(
                 url,
-                tokens,
                 master,
                 wordings=load_wordings(settings.var, law_book()),
                 public_url=settings.public_url,
@@ -132,9 +133,8 @@ def serve(
         ready = f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)"
         console.print(ready, soft_wrap=True)
         if demo:
-            load_demonstration(address, settings.tokens, console)
-            _print_tokens(settings)
-            console.print(f"\n{ready}", soft_wrap=True)
+            show(url, master, address)
+            console.print(ready, soft_wrap=True)
 
     threading.Thread(target=announce, daemon=True).start()
     # The server ends by raising the signal it got once more: leave through `finally` then, not at once.
@@ -203,12 +203,22 @@ def project(
     _projector(url).run(stop)
 
 
-@cli.command()
-def demo(address: Annotated[str, typer.Option(help="A running service.")] = "http://127.0.0.1:8000") -> None:
-    """Load the demonstration into a running, empty service through its public API."""
-    settings = installed_settings()
-    if not load_demonstration(address, settings.tokens, console):
-        raise typer.Exit(1)
+def show(url: str, master: bytes, address: str) -> None:
+    """Appoint the demonstration's people, load their stories, and print their accounts the first time."""
+    if is_foreign(url):
+        console.print(
+            "[yellow]The database holds facts of its own: the demonstration is not loaded beside them.[/yellow]"
+        )
+        return
+    with ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True}) as pool:
+        keeper = Keeper(master, DatabaseKeys(pool))
+        appoint_everybody(url, keeper)
+        holders = let_in(url, keeper)
+        try:
+            load_demonstration(address, holders, console)
+        finally:
+            let_out(url, keeper, holders)
+        tell(open_accounts(url, keeper), console)
 
 
 @cli.command("migrate")
@@ -259,26 +269,33 @@ def projections_command(
     Console().print(table)
 
 
-@cli.command("tokens")
-def tokens_command(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+@cli.command("appoint-administrator")
+def appoint_administrator(
+    handle: Annotated[str, typer.Argument(help="The name the records are to know the person by.")],
+    login: Annotated[str, typer.Option(help="Login of the account.")],
+    office: Annotated[str, typer.Option(help="Office the person works in.")],
+    decision: Annotated[str, typer.Option(help="Number of the decision that appoints him.")],
+    signer: Annotated[str, typer.Option(help="Who signed it.")],
+    area: Annotated[str, typer.Option(help="Area administered: VN, or a province's code.")] = "VN",
 ) -> None:
-    """Print the bearer tokens of this installation (they stand in a file of mode 600)."""
-    settings = installed_settings()
-    make_tokens(settings.tokens, demonstration_actors())
-    if as_json:
-        print(json.dumps([h.model_dump(mode="json") for h in read_holders(settings.tokens)], ensure_ascii=False))
-    else:
-        _print_tokens(settings)
-
-
-def _print_tokens(settings: Settings) -> None:
-    console.print("\nTokens / Mã truy cập (again: .venv/bin/ocop tokens):", style="bold")
-    for holder in read_holders(settings.tokens):
-        a = holder.actor
-        console.print(
-            f"{holder.token}  {a.area:5}  {ROLE_NAMES[a.role][0]}: {a.person}", soft_wrap=True, highlight=False
-        )
+    """Appoint the first administrator, who appoints everybody else over HTTP; prints a one-time password."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    url, _ = _prepare(settings)
+    try:
+        actor = Actor(person=handle, office=office, role=Role.ADMINISTRATOR, area=area)
+        with ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True}) as pool:
+            keeper = Keeper(master_key(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
+            journal = Journal(url, pool_size=1)
+            today = legal_date(utc_now())
+            appointment = Appointment(actor, decision, signer, today)
+            person = appoint(Writer(journal, law_book(), keeper), [appointment])[actor.person]
+            journal.close()
+        password = carried_out(lambda accounts, _: accounts.open(person, login))
+    except (ValidationError, Refusal) as error:
+        console.print(f"{getattr(error, 'vi', '')} {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    console.print(f"{login}  {password}", highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

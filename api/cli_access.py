@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 Work = Callable[[Accounts, Clients], Awaitable[Result]]
 
 
-def _carried_out(work: Work[Result]) -> Result:
+def carried_out(work: Work[Result]) -> Result:
     """Do something on this installation's database; ends the command with a sentence when it is refused."""
     settings = installed_settings()
     configure_logs(settings.log_format)
@@ -82,7 +82,7 @@ async def _of(accounts: Accounts, login: str) -> Account:
 def list_accounts() -> None:
     """All local accounts."""
     table = Table("login", "person", "code", "one-time password", "last login", "closed")
-    for a in _carried_out(lambda accounts, _: accounts.listed()):
+    for a in carried_out(lambda accounts, _: accounts.listed()):
         once, code = "yes" if a.first_password else "", "yes" if a.totp else ""
         table.add_row(a.login, str(a.person), code, once, _moment(a.last_login_at), _moment(a.closed_at))
     Console().print(table)
@@ -98,7 +98,7 @@ def reset_account(
     async def work(accounts: Accounts, _: Clients) -> str:
         return await accounts.reset((await _of(accounts, login)).person, drop_totp=drop_totp)
 
-    print(_carried_out(work))
+    print(carried_out(work))
 
 
 @account.command("close")
@@ -108,7 +108,7 @@ def close_account(login: Annotated[str, typer.Argument(help="The account's login
     async def work(accounts: Accounts, _: Clients) -> None:
         await accounts.close((await _of(accounts, login)).person)
 
-    _carried_out(work)
+    carried_out(work)
     console.print(f"Đã đóng {login}. / Closed {login}.", markup=False)
 
 
@@ -127,7 +127,7 @@ def code() -> None:
 def list_clients() -> None:
     """All service accounts."""
     table = Table("client", "person", "scopes", "live secrets", "closed")
-    for c in _carried_out(lambda _, clients: clients.listed()):
+    for c in carried_out(lambda _, clients: clients.listed()):
         table.add_row(c.client, str(c.person), " ".join(c.scopes), str(c.secrets), _moment(c.closed_at))
     Console().print(table)
 
@@ -138,7 +138,7 @@ def register_client(
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(SCOPES)}; repeat for more.")],
 ) -> None:
     """Register a service account and print its client id and secret."""
-    name, secret = _carried_out(lambda _, clients: clients.register(person, scope))
+    name, secret = carried_out(lambda _, clients: clients.register(person, scope))
     print(name)
     print(secret)
 
@@ -151,13 +151,13 @@ def rotate_client(
     ),
 ) -> None:
     """Print a new secret; the old one lives on for a while."""
-    print(_carried_out(lambda _, clients: clients.rotate(name, timedelta(hours=hours))))
+    print(carried_out(lambda _, clients: clients.rotate(name, timedelta(hours=hours))))
 
 
 @client.command("close")
 def close_client(name: Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]) -> None:
     """Close a service account: its secrets and tokens are dead."""
-    _carried_out(lambda _, clients: clients.close(name))
+    carried_out(lambda _, clients: clients.close(name))
     console.print(f"Đã đóng {name}. / Closed {name}.", markup=False)
 
 

@@ -5,7 +5,7 @@ change nothing. From then on an administrator appoints over HTTP.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID, uuid5
 
@@ -33,7 +33,7 @@ class Appointment:
     decision_number: str
     signer: str
     first: date
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
 
 
 def person_id(handle: str) -> UUID:

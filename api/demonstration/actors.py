@@ -45,6 +45,7 @@ def demonstration_actors() -> list[Actor]:
     council = f"Hội đồng OCOP tỉnh {area_name(PROVINCE)}"
     body = f"Văn phòng điều phối nông thôn mới tỉnh {area_name(PROVINCE)}"
     actors += [
+        Actor(person="Quản trị viên OCOP tỉnh", office=body, role=Role.ADMINISTRATOR, area=PROVINCE),
         Actor(person="Cán bộ OCOP cấp tỉnh", office=body, role=Role.PROVINCE_OFFICER, area=PROVINCE),
         Actor(
             person="Tổ trưởng tổ tư vấn",

@@ -20,18 +20,17 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.commands import path_of
-from api.security import Holder, read_holders
+from api.demonstration.accounts import Holder
 from domain.decide import COMMANDS
 from domain.law.areas import covers
 from domain.values import Role
@@ -209,7 +208,7 @@ class Stopped(Exception):
 
 
 class Cast:
-    """Who acts: finds office, council member or producer in the token file."""
+    """Who acts: finds office, council member or producer."""
 
     def __init__(self, holders: list[Holder]) -> None:
         self._holders = holders
@@ -222,23 +221,15 @@ class Cast:
                 continue
             if actor.role is not Role.PRODUCER or actor.producer == story.registration:
                 return holder
-        raise Stopped(
-            f"the token file holds no {by} for {story.slug} ({story.where}); "
-            "it was made for others: move it away and start again"
-        )
+        raise Stopped(f"nobody of the demonstration is {by} for {story.slug} ({story.where})")
 
 
-def load_demonstration(address: str, tokens: Path, console: Console) -> bool:
+def load_demonstration(address: str, holders: list[Holder], console: Console) -> bool:
     """Load what is not there yet; says nothing when all of it is. A failure is printed and ends the load.
 
     Returns whether nothing failed.
     """
     with httpx.Client(base_url=address, timeout=30) as client:
-        try:
-            holders = read_holders(tokens)
-        except (OSError, ValidationError) as error:
-            console.print(f"[red]Demonstration not loaded: cannot read {tokens}: {type(error).__name__}[/red]")
-            return False
         return load(client, holders, console)
 
 
@@ -258,11 +249,6 @@ def load(client: httpx.Client, holders: list[Holder], console: Console) -> bool:
 
 def _load(client: httpx.Client, cast: Cast, console: Console) -> None:
     reader = cast.holder(Role.SUPERVISOR, stories()[0]).token
-    if _is_foreign(client, reader):
-        console.print(
-            "[yellow]The database holds facts of its own: the demonstration is not loaded beside them.[/yellow]"
-        )
-        return
     if _all_there(client, reader):
         return
     began, position, ids = time.perf_counter(), 0, dict[str, str]()
@@ -290,14 +276,6 @@ def _all_there(client: httpx.Client, reader: str) -> bool:
         commands |= {event["command_id"] for event in page["events"] if event["source"]["note"] in _NOTES}
         after, more = page["next"], page["more"]
     return len(commands) >= len(turns())
-
-
-def _is_foreign(client: httpx.Client, reader: str) -> bool:
-    """Whether the journal begins with something else than illustrative facts."""
-    page = _read(client, reader, "/v1/events", {"limit": 1})
-    if page["events"]:
-        return bool(page["events"][0]["source"]["kind"] != "illustrative")
-    return bool(page["next"] > 0)
 
 
 def _give(client: httpx.Client, cast: Cast, turn: Turn, ids: Mapping[str, str]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ _CHANGE = (
     "UPDATE access.accounts SET password_hash = %s, password_at = %s, first_password = false"
     " WHERE person = %s AND closed_at IS NULL AND password_hash = %s RETURNING person"
 )
+_SHOW = "UPDATE access.accounts SET first_password = false, totp = %s WHERE person = %s"
 _PEND = "UPDATE access.accounts SET totp_pending = %s WHERE person = %s AND closed_at IS NULL"
 _ENROL = (
     "UPDATE access.accounts SET totp = totp_pending, totp_pending = NULL, totp_step = %s"
@@ -153,6 +154,18 @@ class Accounts:
             raise LoginTaken from None
         await self._throttle.clear(BY_LOGIN, login.lower())
         return password
+
+    async def open_for_show(self, person: UUID, login: str, *, code: bool) -> tuple[str, str | None]:
+        """An account of the demonstration: as if the one-time password had been changed and a code enrolled.
+
+        Its password, and its TOTP secret where ``code`` is asked for. Raises as ``open`` does.
+        """
+        password = await self.open(person, login)
+        secret = totp.fresh_secret() if code else None
+        sealed = await to_thread.run_sync(self._keeper.seal, person, ABOUT_TOTP, secret.encode()) if secret else None
+        async with self._pool.connection() as connection:
+            await connection.execute(_SHOW, (sealed.model_dump_json() if sealed else None, person))
+        return password, secret
 
     async def reset(self, person: UUID, *, drop_totp: bool = False) -> str:
         """Give a new one-time password and end the sessions; ``drop_totp``: the phone is lost too."""

@@ -127,7 +127,7 @@ class AssignRole(PersonCommand):
 
     def _check_role(self, state: Person, ctx: Context) -> None:
         entry, (vi, en) = ctx.law.authority.roles[self.role], ROLE_NAMES[self.role]
-        if self.role not in OF_KIND.get(state.kind, frozenset()):
+        if self.role not in {role for kind, roles in OF_KIND.items() if kind == state.kind for role in roles}:
             raise Invalid(
                 f"Người dùng loại “{state.kind}” không giữ vai trò “{vi}”.",
                 f"A person of kind “{state.kind}” cannot be “{en}”.",
