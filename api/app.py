@@ -8,9 +8,9 @@ from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool
 
-from api import commands, councils, integrators, operations, regimes, supervisors
+from api import commands, councils, integrators, operations, personal_data, regimes, supervisors
 from api.freshness import Freshness
 from api.middleware import CanonicalLog
 from api.openapi import describe
@@ -18,13 +18,17 @@ from api.problems import install
 from api.security import Tokens
 from application.calendar_clock import CalendarClock
 from application.database import service_conninfo
-from application.seals import DatabaseKeys, Keeper
+from application.keys import DatabaseKeys, key_pool
+from application.seals import Keeper
+from application.shredder import Shredder
 from application.store import Journal
 from application.wording import SheetWording
 from application.writer import Writer, utc_now
 from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.certificates import endings_in
+from projections.erasures import granted_in
+from projections.personal import cases_in
 
 FEED_READERS = 2
 """Pages of the feed read at once in a process; further readers wait."""
@@ -36,8 +40,9 @@ def create_app(
     master: bytes,
     clock: Callable[[], datetime] = utc_now,
     wordings: Mapping[str, SheetWording] | None = None,
+    keys_url: str = "",
 ) -> FastAPI:
-    """The service over one migrated database.
+    """The service over one migrated database and one key store, ``keys_url``.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else.
@@ -50,9 +55,7 @@ def create_app(
         state = app.state
         # The writer has a journal of its own: no reader of the feed takes its connection.
         writing, state.journal = Journal(url, pool_size=1), Journal(url, pool_size=FEED_READERS)
-        keys: ConnectionPool[Any] = ConnectionPool(
-            service_conninfo(url), min_size=1, max_size=2, timeout=5, kwargs={"autocommit": True}
-        )
+        keys = key_pool(keys_url)
         state.keeper = Keeper(master, DatabaseKeys(keys))
         state.writer = Writer(writing, law, state.keeper, clock)
         state.feed = CapacityLimiter(FEED_READERS)
@@ -70,7 +73,10 @@ def create_app(
         await pool.open()
         state.writer.start(asyncio.get_running_loop())
         calendar = CalendarClock(state.writer.run, endings_in(pool), law, clock)
-        beside = [asyncio.create_task(state.freshness.run()), asyncio.create_task(calendar.run())]
+        shredder = Shredder(
+            state.writer.run, state.journal.command, state.keeper, granted_in(pool), cases_in(pool), law, clock
+        )
+        beside = [asyncio.create_task(part.run()) for part in (state.freshness, calendar, shredder)]
         try:
             yield
         finally:
@@ -88,7 +94,7 @@ def create_app(
     app.state.read_models, app.state.wordings = names, wordings or {}
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    for part in (commands, supervisors, councils, integrators, regimes, operations):
+    for part in (commands, supervisors, councils, integrators, personal_data, regimes, operations):
         app.include_router(part.router)
     install(app)
     describe(app)

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from api.app import create_app
 from api.cli_import import imports
+from api.cli_keys import keys, prepared_keys
 from api.cli_law import law
 from api.demonstration.actors import demonstration_actors
 from api.demonstration.loader import load_demonstration
@@ -33,6 +34,7 @@ from application.database import (
     migrate,
     service_conninfo,
 )
+from application.keys import migrate_with_keys
 from application.logs import configure_logs
 from application.seals import fits, master_key
 from application.settings import Settings
@@ -46,18 +48,25 @@ from projections.engine import Projector
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")
+cli.add_typer(keys, name="keys")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
 
-def _prepare(settings: Settings) -> tuple[str, EmbeddedPostgres | None]:
-    """Database URL of a running, migrated database, and the embedded server if it is ours to keep up."""
+def _prepare(settings: Settings, keys_url: str | None = None) -> tuple[str, EmbeddedPostgres | None]:
+    """Database URL of a running, migrated database, and the embedded server if it is ours to keep up.
+
+    ``keys_url``: of the key store, where it is ready: keys that still lie in the database move there.
+    """
     embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
     url = settings.database_url or (embedded.start() if embedded else "")
     owner = settings.owner_database_url or url
     try:
         if not is_current(url):
-            migrate(owner)
+            if keys_url is None:
+                migrate(owner)
+            else:
+                migrate_with_keys(owner, settings.owner_keys_url or keys_url)
         if settings.service_login and settings.service_password:
             ensure_login(owner, settings.service_login, settings.service_password)
     except (CannotMigrate, psycopg.Error) as error:
@@ -82,12 +91,13 @@ def serve(
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     began = time.perf_counter()
-    url, embedded = _prepare(settings)
+    keys_url, embedded_keys = prepared_keys(settings)
+    url, embedded = _prepare(settings, keys_url)
     master = master_key(settings.master_key, settings.master_key_file)
-    if not fits(url, master):
+    if not fits(keys_url, master):
         console.print(
-            "Khóa chính không phải của cơ sở dữ liệu này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
-            "The master key is not this database's: restore its file, or set OCOP_MASTER_KEY.",
+            "Khóa chính không phải của kho khóa này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
+            "The master key is not this key store's: restore its file, or set OCOP_MASTER_KEY.",
             style="red",
             markup=False,
         )
@@ -96,8 +106,8 @@ def serve(
     tokens = Tokens.read(settings.tokens)
     stopping = threading.Event()
     helpers = []
-    if embedded is not None:
-        helpers.append(threading.Thread(target=_keep_up, args=(embedded, url, stopping), daemon=True))
+    kept_up = [(server_of, at) for server_of, at in ((embedded, url), (embedded_keys, keys_url)) if server_of]
+    helpers += [threading.Thread(target=_keep_up, args=(*one, stopping), daemon=True) for one in kept_up]
     if projector:
         helpers.append(threading.Thread(target=_keep_projecting, args=(url, stopping), daemon=True))
     for helper in helpers:
@@ -110,6 +120,7 @@ def serve(
                 tokens,
                 master,
                 wordings=load_wordings(settings.var, law_book()),
+                keys_url=keys_url,
             ),
             host=settings.host,
             port=settings.port,
@@ -145,8 +156,8 @@ def serve(
         stopping.set()
         for helper in helpers:
             helper.join(15)
-        if embedded is not None:
-            embedded.leave()
+        for server_of, _ in kept_up:
+            server_of.leave()
 
 
 def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:
@@ -212,8 +223,9 @@ def migrate_command() -> None:
     """Bring the database to the service's schema; with OCOP_OWNER_DATABASE_URL for the owner's login."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    _prepare(settings)
-    console.print("The database is up to date.")
+    keys_url, _ = prepared_keys(settings)
+    _prepare(settings, keys_url)
+    console.print("The database and the key store are up to date.")
 
 
 @cli.command()

@@ -5,15 +5,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import psycopg
 import typer
-from psycopg_pool import ConnectionPool
 from rich.console import Console
 
+from api.cli_keys import prepared_keys
 from api.security import read_holders
 from application.database import EmbeddedPostgres, is_current, service_conninfo
+from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
 from application.registers.checking import check
 from application.registers.known import Known, look_up
@@ -21,7 +22,7 @@ from application.registers.layouts import write_template
 from application.registers.loading import Loaded, load
 from application.registers.reading import Reading, read_mapping, read_register
 from application.registers.workbook import BadWorkbook
-from application.seals import DatabaseKeys, Keeper, master_key
+from application.seals import Keeper, master_key
 from application.settings import Settings
 from application.store import Journal
 from application.writer import Writer, utc_now
@@ -140,7 +141,8 @@ def _known(url: str | None, reading: Reading) -> Known:
 
 def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loaded:
     master = master_key(settings.master_key, settings.master_key_file)
-    pool: ConnectionPool[Any] = ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True})
+    keys_url, embedded_keys = prepared_keys(settings)
+    pool = key_pool(keys_url)
     journal = Journal(url, pool_size=1)
     with pool:
         keeper = Keeper(master, DatabaseKeys(pool))
@@ -148,6 +150,8 @@ def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loade
             return asyncio.run(_through_the_writer(journal, keeper, reading, actor))
         finally:
             journal.close()
+            if embedded_keys is not None:
+                embedded_keys.leave()
 
 
 async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading, actor: Actor) -> Loaded:
@@ -155,7 +159,7 @@ async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading
     writer = Writer(journal, law, keeper)
     writer.start(asyncio.get_running_loop())
     try:
-        return await load(reading, writer.run, keeper.digest, law, actor, journal.streams)
+        return await load(reading, writer.run, keeper, law, actor, journal.streams)
     finally:
         await asyncio.to_thread(writer.stop)
 

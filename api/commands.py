@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
+from api.personal_data import subject_named
 from api.problems import Problem, doubled_field, field_problem
 from api.security import caller
 from application.handle import Order, asked, command_id_of
@@ -30,6 +31,7 @@ from domain.command import Command
 from domain.decide import COMMANDS, new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
+from domain.subject.commands import RequestErasure
 from domain.values import ROLE_NAMES, STEP_NAMES
 
 router = APIRouter(prefix="/v1", tags=["commands"])
@@ -96,9 +98,10 @@ OPENING: dict[str, str] = {
     "enter-from-register": "/v1/register-entries",
     "set-up-council": "/v1/councils",
     "call-session": "/v1/sessions",
+    "request-erasure": "/v1/personal-data/requests",
 }
 """Command that opens a stream → its path."""
-PLURAL = {"product": "products", "council": "councils", "session": "sessions"}
+PLURAL = {"product": "products", "council": "councils", "session": "sessions", "subject": "subjects"}
 
 
 def path_of(kind: type[Command]) -> str:
@@ -118,6 +121,8 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year
         named = book_id(command.level, actor.area, year)
+    elif isinstance(command, RequestErasure):
+        named = await subject_named(request, actor, command)
     digest = state.keeper.digest(asked(str(stream or ""), command))
     writer: Writer = state.writer
     target = named or new_stream(command_id, kind.stream)

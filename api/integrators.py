@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 
-from api.personal import shown
+from api.personal import Told, shown
 from api.problems import Problem
 from api.supervisors import Caller, fresh, today
 from application.store import Journal
@@ -55,6 +55,24 @@ async def events(
             )
     journal: Journal = request.app.state.journal
     page = await to_thread.run_sync(journal.page, after, limit, limiter=request.app.state.feed)
+    yours = [
+        r
+        for r in page
+        if (not wanted or r.fact.stored_name in wanted)
+        and covers(actor.area, r.envelope.commune)
+        and (actor.role is not Role.INTEGRATOR or r.fact.stored_name.startswith(_FOR_INTEGRATORS))
+    ]
+    facts = [
+        Told(
+            r.originator_id,
+            r.originator_version,
+            r.fact.stored_name,
+            r.fact.model_dump(mode="json"),
+            r.envelope.commune,
+        )
+        for r in yours
+    ]
+    data = await shown(request, actor, facts)
     events = [
         {
             "position": r.position,
@@ -63,12 +81,9 @@ async def events(
             "version": r.originator_version,
             "type": r.fact.stored_name,
             **r.envelope.model_dump(mode="json", exclude={"data"}),
-            "data": shown(r.fact.model_dump(mode="json"), actor),
+            "data": found,
         }
-        for r in page
-        if (not wanted or r.fact.stored_name in wanted)
-        and covers(actor.area, r.envelope.commune)
-        and (actor.role is not Role.INTEGRATOR or r.fact.stored_name.startswith(_FOR_INTEGRATORS))
+        for r, found in zip(yours, data, strict=True)
     ]
     return {"events": events, "next": page[-1].position if page else after, "more": len(page) == limit}
 

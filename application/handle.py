@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from application.recorded import Recorded, envelope
+from domain import personal
 from domain.command import Command, Context
 from domain.decide import decide
 from domain.law.book import LawBook
@@ -110,13 +111,15 @@ def handle(
         kind = kind_of(entry.fact)
         before = changed.get(entry.stream_id) or states.get(entry.stream_id) or kind.empty
         day = entry.fact.dated(effective_on)
-        telling = Told(before.version + 1, entry.fact, day, command.source, order.actor.person)
+        # From here on nobody sees personal data: neither states nor what is stored, projected or logged.
+        fact = personal.sealed(entry.fact, entry.stream_id, before.version + 1, before, seals)
+        telling = Told(before.version + 1, fact, day, command.source, order.actor.person)
         after = kind.evolve(before, telling)
         changed[entry.stream_id] = after
         if entry.stream_id == order.stream_id:
             told.append(telling)
         wrapped = envelope(
-            entry.fact,
+            fact,
             recorded_at=moment.at,
             effective_on=day,
             actor=order.actor,

@@ -29,6 +29,8 @@ from domain.product.steps import (
 from domain.refusals import Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
 from domain.session import commands as session
 from domain.stream import Fact, For, Told
+from domain.subject import commands as subject
+from domain.subject.state import Subject
 from domain.values import ROLE_NAMES, Actor, Role, Source
 
 COMMANDS: dict[str, type[Command]] = {
@@ -46,6 +48,7 @@ COMMANDS: dict[str, type[Command]] = {
         certificate,
         promotion,
         anywhere,
+        subject,
     )
     for command in part.COMMANDS
 }
@@ -136,7 +139,9 @@ def authorise(state: Any, command: Command, ctx: Context) -> None:
             f"Việc này ngoài địa bàn của bạn ({area_name(actor.area)}).",
             f"This lies outside your area ({area_name(actor.area)}).",
         )
-    if actor.role is Role.PRODUCER and not (isinstance(state, Product) and _own(state, command, actor)):
+    # Whose data a request to erase concerns is judged by the request itself.
+    own = isinstance(state, Subject) or (isinstance(state, Product) and _own(state, command, actor))
+    if actor.role is Role.PRODUCER and not own:
         raise OutsideArea("Sản phẩm của chủ thể khác.", "The product is another producer's.")
 
 

@@ -14,6 +14,8 @@ from domain.product import state as product
 from domain.session import facts as session_facts
 from domain.session import state as session
 from domain.stream import Fact, Told
+from domain.subject import facts as subject_facts
+from domain.subject import state as subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ KINDS: dict[str, Kind] = {
         _plain("council", council_facts.CATALOGUE, council.Council(), council.evolve),
         _plain("session", session_facts.CATALOGUE, session.Session(), session.evolve),
         _plain("book", book_facts.CATALOGUE, book.Book(), book.evolve),
+        _plain("subject", subject_facts.CATALOGUE, subject.Subject(), subject.evolve),
     )
 }
 """Kind of stream by name: the first word of the stored names of its facts."""

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 from api.examples import EXAMPLES
 from application.recorded import Recorded, envelope, from_bytes, to_bytes
+from domain import personal
 from domain.streams import CATALOGUE, KINDS
 from domain.values import Paper, Role, Source
 from tests.language import given
@@ -181,13 +182,34 @@ ASIDE: dict[str, dict[str, Any]] = {
         "products": [{"product": PRODUCT, "spread": 12, "discussion": "Thảo luận tiêu chí bao bì."}],
     },
     "session.cancelled": {"reason": "Không đủ thành viên.", "document": "15/UBND-KT"},
+    "subject.erasure-requested": {
+        "area": "04876",
+        "product": PRODUCT,
+        "asked_on": "2026-11-18",
+        "capacity": "self",
+        "channel": "in-person",
+        "scope": "both",
+    },
+    "subject.erasure-decided": {
+        "outcome": "partly",
+        "purposes": ["consent"],
+        "legal_basis": "Luật Lưu trữ 33/2024/QH15",
+        "reasons": "Hồ sơ đang được giải quyết.",
+    },
+    "subject.keys-destroyed": {
+        "ground": "request",
+        "decision": 2,
+        "purposes": ["consent"],
+        "keys": [{"key": SESSION, "purpose": "consent"}],
+    },
 }
 
 
 def todays_stream(kind: str = "product") -> list[Recorded]:
     """What the tea's story tells of a kind of stream and what it does not, as this version would store it."""
     scene = given(tea())
-    told = [(t.fact, t.effective_on) for t in scene.histories[scene.ids[kind]]]
+    history = scene.histories[scene.ids[kind]] if kind in scene.ids else []
+    told = [(t.fact, t.effective_on) for t in history]
     aside = [
         (CATALOGUE[name].model_validate_json(json.dumps({**_from_the_story(name, told), **data})), date(2026, 11, 20))
         for name, data in ASIDE.items()
@@ -198,7 +220,7 @@ def todays_stream(kind: str = "product") -> list[Recorded]:
             STREAMS[kind],
             version,
             envelope(
-                fact,
+                personal.sealed(fact, STREAMS[kind], version, None, scene.seals),
                 recorded_at=datetime(2026, 11, 23, 3, 0, 0, version, tzinfo=UTC),
                 effective_on=effective_on,
                 actor=actor(Role.COMMUNE_OFFICER),

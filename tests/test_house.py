@@ -23,6 +23,7 @@ from domain.session import facts as session_facts
 from domain.session.state import STAGE_NAMES, Stage
 from domain.stream import Fact
 from domain.streams import CATALOGUE, KINDS, kind_of
+from domain.subject import facts as subject_facts
 from projections.catalogue import read_models
 from projections.sentences import SENTENCES, sentence
 from tests.golden_stream import golden_facts
@@ -125,7 +126,7 @@ def test_no_level_or_regime_is_named_in_a_rule() -> None:
         assert "QD26" not in text.replace('"""', ""), path
 
 
-FACT_MODULES = (facts, rating_facts, certificate_facts, council_facts, session_facts, book_facts)
+FACT_MODULES = (facts, rating_facts, certificate_facts, council_facts, session_facts, book_facts, subject_facts)
 
 
 def test_the_catalogue_holds_every_fact_once() -> None:
@@ -133,6 +134,7 @@ def test_the_catalogue_holds_every_fact_once() -> None:
         c for module in FACT_MODULES for _, c in inspect.getmembers(module, inspect.isclass) if issubclass(c, Fact)
     }
     unions = [facts.ProductFact, council_facts.CouncilFact, session_facts.SessionFact, book_facts.BookFact]
+    unions.append(subject_facts.SubjectFact)
     listed = [fact for union in unions for fact in get_args(union)]
 
     assert defined - {Fact} == set(listed) == set(CATALOGUE.values())
@@ -187,7 +189,7 @@ def test_correctable_fields_exist_and_are_never_results() -> None:
         assert fact.correctable <= fact.model_fields.keys(), fact
         if fact is not facts.EvidenceObtained:  # the day of a paper is not one of a decision
             assert not fact.correctable & DECIDED, fact
-    for kind in ("council", "session", "book"):
+    for kind in ("council", "session", "book", "subject"):
         assert not any(fact.correctable for fact in KINDS[kind].catalogue.values()), kind
 
 
