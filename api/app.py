@@ -8,7 +8,7 @@ from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool
 
 from api import (
     access,
@@ -18,6 +18,7 @@ from api import (
     login,
     oauth,
     operations,
+    personal_data,
     personnel,
     regimes,
     supervisors,
@@ -33,13 +34,17 @@ from application.access.sessions import Sessions
 from application.calendar_clock import CalendarClock
 from application.database import service_conninfo
 from application.directory import Directory
-from application.seals import DatabaseKeys, Keeper
+from application.keys import DatabaseKeys, key_pool
+from application.seals import Keeper
+from application.shredder import Shredder
 from application.store import Journal
 from application.wording import SheetWording
 from application.writer import Writer, utc_now
 from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.certificates import endings_in
+from projections.erasures import granted_in
+from projections.personal import cases_in
 
 FEED_READERS = 2
 """Pages of the feed read at once in a process; further readers wait."""
@@ -51,8 +56,9 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     wordings: Mapping[str, SheetWording] | None = None,
     public_url: str = "http://127.0.0.1:8000",
+    keys_url: str = "",
 ) -> FastAPI:
-    """The service over one migrated database.
+    """The service over one migrated database and one key store, ``keys_url``.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else. ``public_url``: the address that
@@ -69,9 +75,7 @@ def create_app(
         # Nor one that asks who may do what.
         knowing = Journal(url, pool_size=FEED_READERS)
         state.directory = Directory(knowing, law, CapacityLimiter(FEED_READERS), clock)
-        keys: ConnectionPool[Any] = ConnectionPool(
-            service_conninfo(url), min_size=1, max_size=2, timeout=5, kwargs={"autocommit": True}
-        )
+        keys = key_pool(keys_url)
         state.keeper = Keeper(master, DatabaseKeys(keys))
         state.writer = Writer(writing, law, state.keeper, clock)
         state.feed = CapacityLimiter(FEED_READERS)
@@ -92,7 +96,10 @@ def create_app(
         state.clients = Clients(pool, state.keeper, clock)
         state.writer.start(asyncio.get_running_loop())
         calendar = CalendarClock(state.writer.run, endings_in(pool), law, clock)
-        beside = [asyncio.create_task(state.freshness.run()), asyncio.create_task(calendar.run())]
+        shredder = Shredder(
+            state.writer.run, state.journal.command, state.keeper, granted_in(pool), cases_in(pool), law, clock
+        )
+        beside = [asyncio.create_task(part.run()) for part in (state.freshness, calendar, shredder)]
         beside.append(asyncio.create_task(sweep(pool, clock)))
         try:
             yield
@@ -113,7 +120,8 @@ def create_app(
     app.state.read_models, app.state.wordings = names, wordings or {}
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    for part in (commands, supervisors, councils, integrators, regimes, operations, login, oauth, access, personnel):
+    parts = (commands, supervisors, councils, integrators, personal_data, regimes, operations)
+    for part in (*parts, login, oauth, access, personnel):
         app.include_router(part.router)
     install(app)
     describe(app)

@@ -13,7 +13,6 @@ import psycopg
 import structlog
 import typer
 import uvicorn
-from psycopg_pool import ConnectionPool
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,6 +21,7 @@ from rich.table import Table
 from api.app import create_app
 from api.cli_access import account, carried_out, client
 from api.cli_import import imports
+from api.cli_keys import keys, prepared_keys
 from api.cli_law import law
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
 from api.demonstration.loader import load_demonstration
@@ -35,8 +35,9 @@ from application.database import (
     migrate,
     service_conninfo,
 )
+from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
-from application.seals import DatabaseKeys, Keeper, fits, master_key
+from application.seals import Keeper, fits, master_key
 from application.settings import Settings
 from application.store import Journal
 from application.wording import load_wordings
@@ -53,18 +54,25 @@ cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")
 cli.add_typer(account, name="account")
 cli.add_typer(client, name="client")
+cli.add_typer(keys, name="keys")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
 
-def _prepare(settings: Settings) -> tuple[str, EmbeddedPostgres | None]:
-    """Database URL of a running, migrated database, and the embedded server if it is ours to keep up."""
+def _prepare(settings: Settings, keys_url: str | None = None) -> tuple[str, EmbeddedPostgres | None]:
+    """Database URL of a running, migrated database, and the embedded server if it is ours to keep up.
+
+    ``keys_url``: of the key store, where it is ready: keys that still lie in the database move there.
+    """
     embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
     url = settings.database_url or (embedded.start() if embedded else "")
     owner = settings.owner_database_url or url
     try:
         if not is_current(url):
-            migrate(owner)
+            if keys_url is None:
+                migrate(owner)
+            else:
+                migrate_with_keys(owner, settings.owner_keys_url or keys_url)
         if settings.service_login and settings.service_password:
             ensure_login(owner, settings.service_login, settings.service_password)
     except (CannotMigrate, psycopg.Error) as error:
@@ -89,20 +97,21 @@ def serve(
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     began = time.perf_counter()
-    url, embedded = _prepare(settings)
+    keys_url, embedded_keys = prepared_keys(settings)
+    url, embedded = _prepare(settings, keys_url)
     master = master_key(settings.master_key, settings.master_key_file)
-    if not fits(url, master):
+    if not fits(keys_url, master):
         console.print(
-            "Khóa chính không phải của cơ sở dữ liệu này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
-            "The master key is not this database's: restore its file, or set OCOP_MASTER_KEY.",
+            "Khóa chính không phải của kho khóa này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
+            "The master key is not this key store's: restore its file, or set OCOP_MASTER_KEY.",
             style="red",
             markup=False,
         )
         raise typer.Exit(1)
     stopping = threading.Event()
     helpers = []
-    if embedded is not None:
-        helpers.append(threading.Thread(target=_keep_up, args=(embedded, url, stopping), daemon=True))
+    kept_up = [(server_of, at) for server_of, at in ((embedded, url), (embedded_keys, keys_url)) if server_of]
+    helpers += [threading.Thread(target=_keep_up, args=(*one, stopping), daemon=True) for one in kept_up]
     if projector:
         helpers.append(threading.Thread(target=_keep_projecting, args=(url, stopping), daemon=True))
     for helper in helpers:
@@ -115,6 +124,7 @@ def serve(
                 master,
                 wordings=load_wordings(settings.var, law_book()),
                 public_url=settings.public_url,
+                keys_url=keys_url,
             ),
             host=settings.host,
             port=settings.port,
@@ -133,7 +143,7 @@ def serve(
         ready = f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)"
         console.print(ready, soft_wrap=True)
         if demo:
-            show(url, master, address)
+            show(url, keys_url, master, address)
             console.print(ready, soft_wrap=True)
 
     threading.Thread(target=announce, daemon=True).start()
@@ -149,8 +159,8 @@ def serve(
         stopping.set()
         for helper in helpers:
             helper.join(15)
-        if embedded is not None:
-            embedded.leave()
+        for server_of, _ in kept_up:
+            server_of.leave()
 
 
 def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:
@@ -203,14 +213,14 @@ def project(
     _projector(url).run(stop)
 
 
-def show(url: str, master: bytes, address: str) -> None:
+def show(url: str, keys_url: str, master: bytes, address: str) -> None:
     """Appoint the demonstration's people, load their stories, and print their accounts the first time."""
     if is_foreign(url):
         console.print(
             "[yellow]The database holds facts of its own: the demonstration is not loaded beside them.[/yellow]"
         )
         return
-    with ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True}) as pool:
+    with key_pool(keys_url) as pool:
         keeper = Keeper(master, DatabaseKeys(pool))
         appoint_everybody(url, keeper)
         holders = let_in(url, keeper)
@@ -226,8 +236,9 @@ def migrate_command() -> None:
     """Bring the database to the service's schema; with OCOP_OWNER_DATABASE_URL for the owner's login."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    _prepare(settings)
-    console.print("The database is up to date.")
+    keys_url, _ = prepared_keys(settings)
+    _prepare(settings, keys_url)
+    console.print("The database and the key store are up to date.")
 
 
 @cli.command()
@@ -284,7 +295,8 @@ def appoint_administrator(
     url, _ = _prepare(settings)
     try:
         actor = Actor(person=handle, office=office, role=Role.ADMINISTRATOR, area=area)
-        with ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True}) as pool:
+        keys_url, _ = prepared_keys(settings)
+        with key_pool(keys_url) as pool:
             keeper = Keeper(master_key(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
             journal = Journal(url, pool_size=1)
             today = legal_date(utc_now())

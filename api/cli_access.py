@@ -9,18 +9,20 @@ from uuid import UUID
 
 import psycopg
 import typer
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 from rich.table import Table
 
+from api.cli_keys import prepared_keys
 from api.installation import installed_settings
 from application.access import totp
 from application.access.accounts import Account, Accounts
 from application.access.clients import OVERLAP, SCOPES, Clients
 from application.access.sessions import Sessions
 from application.database import EmbeddedPostgres, is_current, service_conninfo
+from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
-from application.seals import DatabaseKeys, Keeper, master_key
+from application.seals import Keeper, master_key
 from application.writer import utc_now
 from domain.refusals import Refusal
 
@@ -37,13 +39,15 @@ def carried_out(work: Work[Result]) -> Result:
     settings = installed_settings()
     configure_logs(settings.log_format)
     embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
+    embedded_keys = None
     try:
         url = settings.database_url or (embedded.start() if embedded else "")
         if not is_current(url):
             console.print("Chạy ocop migrate trước. / Run ocop migrate first.", style="red")
             raise typer.Exit(2)
+        keys_url, embedded_keys = prepared_keys(settings)
         master = master_key(settings.master_key, settings.master_key_file)
-        return asyncio.run(_on(url, master, work))
+        return asyncio.run(_on(url, keys_url, master, work))
     except Refusal as refusal:
         console.print(f"{refusal.vi}\n{refusal.en}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
@@ -51,19 +55,16 @@ def carried_out(work: Work[Result]) -> Result:
         console.print(f"{type(error).__name__}: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     finally:
-        if embedded is not None:
-            embedded.leave()
+        for server in (embedded, embedded_keys):
+            if server is not None:
+                server.leave()
 
 
-async def _on(url: str, master: bytes, work: Work[Result]) -> Result:
-    kwargs = {"autocommit": True}
-    keys: ConnectionPool[Any] = ConnectionPool(
-        service_conninfo(url), min_size=0, max_size=1, timeout=10, open=False, kwargs=kwargs
-    )
+async def _on(url: str, keys_url: str, master: bytes, work: Work[Result]) -> Result:
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        service_conninfo(url), min_size=0, max_size=2, timeout=10, open=False, kwargs=kwargs
+        service_conninfo(url), min_size=0, max_size=2, timeout=10, open=False, kwargs={"autocommit": True}
     )
-    with keys:
+    with key_pool(keys_url) as keys:
         keeper = Keeper(master, DatabaseKeys(keys))
         async with pool:
             accounts = Accounts(pool, keeper, utc_now, Sessions(pool, utc_now))

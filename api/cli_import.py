@@ -5,15 +5,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import UUID
 
 import psycopg
 import typer
-from psycopg_pool import ConnectionPool
+from anyio import CapacityLimiter
 from rich.console import Console
 
-from api.security import read_holders
+from api.cli_access import carried_out
+from api.cli_keys import prepared_keys
+from application.access.accounts import Accounts
 from application.database import EmbeddedPostgres, is_current, service_conninfo
+from application.directory import Directory
+from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
 from application.registers.checking import check
 from application.registers.known import Known, look_up
@@ -21,7 +26,7 @@ from application.registers.layouts import write_template
 from application.registers.loading import Loaded, load
 from application.registers.reading import Reading, read_mapping, read_register
 from application.registers.workbook import BadWorkbook
-from application.seals import DatabaseKeys, Keeper, master_key
+from application.seals import Keeper, master_key
 from application.settings import Settings
 from application.store import Journal
 from application.writer import Writer, utc_now
@@ -55,7 +60,7 @@ def certificates(
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet, where several look like a register.")] = None,
     preview: Annotated[bool, typer.Option(help="Only say what is found; store nothing.")] = False,
-    person: Annotated[str | None, typer.Option(help="Who loads it, as in the token file.")] = None,
+    login: Annotated[str | None, typer.Option(help="Account of the province's officer who loads it.")] = None,
 ) -> None:
     """Load a province's register: rows with errors are told and left out; a second run changes nothing.
 
@@ -71,7 +76,7 @@ def certificates(
         reading = read_register(file, province=province, mapping=known, today=today, sheet=sheet)
     except BadWorkbook as bad:
         raise _stop(f"{bad.vi}\n{bad.en}") from None
-    actor = None if preview else _officer(settings, province, person)
+    actor = None if preview else _officer(province, login)
     with _database(settings, preview=preview) as url:
         checked = check(reading, law_book(), today, _known(url, reading))
         loaded = _load(settings, url, checked, actor) if actor and url else None
@@ -91,23 +96,30 @@ def _stop(why: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _officer(settings: Settings, province: str, person: str | None) -> Actor:
-    """The province's officer who loads the register."""
-    holders = read_holders(settings.tokens) if settings.tokens.exists() else []
-    officers = [
-        holder.actor
-        for holder in holders
-        if holder.actor.role is Role.PROVINCE_OFFICER
-        and holder.actor.area == province
-        and person in (None, holder.actor.person)
-    ]
-    if len(officers) != 1:
-        names = ", ".join(f"“{actor.person}”" for actor in officers) or "–"
-        raise _stop(
-            f"Cần đúng một cán bộ OCOP của tỉnh {province} trong {settings.tokens}, chọn bằng --person; có: {names}\n"
-            f"Exactly one OCOP officer of province {province} is needed from that file, see --person; found: {names}"
-        )
-    return officers[0]
+def _officer(province: str, login: str | None) -> Actor:
+    """The province's officer who loads the register, proved by the account's password."""
+    if login is None:
+        raise _stop("--login: cần tài khoản của cán bộ OCOP cấp tỉnh / the account of the province's officer is needed")
+    password = typer.prompt("Mật khẩu / password", hide_input=True)
+    person = carried_out(lambda accounts, _: _proved(accounts, login, password))
+    settings = Settings.from_environment()
+    with _database(settings, preview=False) as url:
+        journal = Journal(url or "", pool_size=1)
+        try:
+            today = legal_date(utc_now())
+            held = asyncio.run(Directory(journal, law_book(), CapacityLimiter(1), utc_now).powers(person, today))
+        finally:
+            journal.close()
+    for power in held:
+        if power.actor.role is Role.PROVINCE_OFFICER and power.actor.area == province:
+            return power.actor
+    raise _stop(
+        f"{login} không phải cán bộ OCOP của tỉnh {province} / {login} is no OCOP officer of province {province}"
+    )
+
+
+async def _proved(accounts: Accounts, login: str, password: str) -> UUID:
+    return (await accounts.log_in(login, password, "", "command line")).session.person
 
 
 @contextmanager
@@ -140,7 +152,8 @@ def _known(url: str | None, reading: Reading) -> Known:
 
 def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loaded:
     master = master_key(settings.master_key, settings.master_key_file)
-    pool: ConnectionPool[Any] = ConnectionPool(service_conninfo(url), min_size=1, kwargs={"autocommit": True})
+    keys_url, embedded_keys = prepared_keys(settings)
+    pool = key_pool(keys_url)
     journal = Journal(url, pool_size=1)
     with pool:
         keeper = Keeper(master, DatabaseKeys(pool))
@@ -148,6 +161,8 @@ def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loade
             return asyncio.run(_through_the_writer(journal, keeper, reading, actor))
         finally:
             journal.close()
+            if embedded_keys is not None:
+                embedded_keys.leave()
 
 
 async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading, actor: Actor) -> Loaded:
@@ -155,7 +170,7 @@ async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading
     writer = Writer(journal, law, keeper)
     writer.start(asyncio.get_running_loop())
     try:
-        return await load(reading, writer.run, keeper.digest, law, actor, journal.streams)
+        return await load(reading, writer.run, keeper, law, actor, journal.streams)
     finally:
         await asyncio.to_thread(writer.stop)
 

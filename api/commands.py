@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
+from api.personal_data import subject_named
 from api.problems import Problem, doubled_field, field_problem
 from api.security import giver, noted
 from application.handle import Order, asked, command_id_of
@@ -33,6 +34,7 @@ from domain.decide import COMMANDS, new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
 from domain.refusals import NotFound, OutsideArea, Refusal
+from domain.subject.commands import RequestErasure
 from domain.values import ROLE_NAMES, STEP_NAMES
 
 router = APIRouter(prefix="/v1", tags=["commands"])
@@ -103,9 +105,10 @@ OPENING: dict[str, str] = {
     "call-session": "/v1/sessions",
     "establish-office": "/v1/offices",
     "register-person": "/v1/persons",
+    "request-erasure": "/v1/personal-data/requests",
 }
 """Command that opens a stream → its path."""
-PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person")}
+PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person", "subject")}
 
 
 def path_of(kind: type[Command]) -> str:
@@ -126,6 +129,8 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year
         named, also = book_id(command.level, actor.area, year), []
+    elif isinstance(command, RequestErasure):
+        named = await subject_named(request, actor, command)
     digest = state.keeper.digest(asked(str(stream or ""), command))
     writer: Writer = state.writer
     target = named or new_stream(command_id, kind.stream)

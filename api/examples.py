@@ -320,4 +320,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ends_on": "2026-12-01",
         "document": "06/UBND",
     },
+    "request-erasure": {
+        "registration": "THT-0012",
+        "asked_on": "2026-11-20",
+        "capacity": "self",
+        "channel": "in-person",
+        "scope": "both",
+    },
+    "decide-erasure": {
+        "outcome": "partly",
+        "purposes": ["consent"],
+        "legal_basis": "Luật Lưu trữ 33/2024/QH15",
+        "reasons": "Hồ sơ đánh giá đang được giải quyết; phần cung cấp theo sự đồng ý được xóa.",
+    },
+    "record-keys-destroyed": {
+        "ground": "request",
+        "decision": 2,
+        "purposes": ["consent"],
+        "keys": [{"key": "00000000-0000-4000-8000-000000000005", "purpose": "consent"}],
+    },
 }

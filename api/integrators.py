@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 
-from api.personal import shown
+from api.personal import Told, shown
 from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, today
@@ -50,6 +50,24 @@ async def events(
             )
     journal: Journal = request.app.state.journal
     page = await to_thread.run_sync(journal.page, after, limit, limiter=request.app.state.feed)
+    yours = [
+        r
+        for r in page
+        if (not wanted or r.fact.stored_name in wanted)
+        and covers(actor.area, r.envelope.commune)
+        and r.fact.stored_name.startswith(_FOR_INTEGRATORS if actor.role is Role.INTEGRATOR else _CASES)
+    ]
+    facts = [
+        Told(
+            r.originator_id,
+            r.originator_version,
+            r.fact.stored_name,
+            r.fact.model_dump(mode="json"),
+            r.envelope.commune,
+        )
+        for r in yours
+    ]
+    data = await shown(request, actor, facts)
     events = [
         {
             "position": r.position,
@@ -58,12 +76,9 @@ async def events(
             "version": r.originator_version,
             "type": r.fact.stored_name,
             **r.envelope.model_dump(mode="json", exclude={"data"}),
-            "data": shown(r.fact.model_dump(mode="json"), actor),
+            "data": found,
         }
-        for r in page
-        if (not wanted or r.fact.stored_name in wanted)
-        and covers(actor.area, r.envelope.commune)
-        and r.fact.stored_name.startswith(_FOR_INTEGRATORS if actor.role is Role.INTEGRATOR else _CASES)
+        for r, found in zip(yours, data, strict=True)
     ]
     return {"events": events, "next": page[-1].position if page else after, "more": len(page) == limit}
 

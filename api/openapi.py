@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import councils, integrators, supervisors
+from api import councils, integrators, personal_data, supervisors
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
 from application.access.clients import SCOPES
@@ -45,7 +45,11 @@ ANSWER_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["version", "position", "facts", "repeated"],
     "properties": {
-        "product_id": {"type": "string", "format": "uuid", "description": "or council_id, session_id, book_id"},
+        "product_id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "or council_id, session_id, book_id, subject_id",
+        },
         "version": {"type": "integer"},
         "position": {"type": "integer"},
         "facts": {
@@ -111,7 +115,7 @@ _IF_NONE_MATCH = {
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
     route.path
-    for part in (supervisors, councils, integrators)
+    for part in (supervisors, councils, integrators, personal_data)
     for route in part.router.routes
     if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )

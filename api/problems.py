@@ -160,6 +160,7 @@ _FIELD_VI: dict[str, str] = {
     "model_attributes_type": "phải là đối tượng",
     "uuid_parsing": "phải là mã UUID",
     "uuid_type": "phải là mã UUID",
+    "sealed-content": "không nhận nội dung niêm phong từ bên ngoài",
     "recursion_loop": "lồng nhau quá sâu",
     "control-characters": "chứa ký tự điều khiển không được phép",
     "blank": "không được để trống",

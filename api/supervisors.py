@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 from pydantic_core import to_json
 
 from api.conditional import etag, least_position, unchanged
-from api.personal import shown
+from api.personal import Told, shown
 from api.problems import Problem
 from api.security import Caller
 from domain.law.calendar import legal_date
@@ -111,7 +111,10 @@ async def trail(
         if row is None:
             raise no_such_product()
         rows = await trail_of(connection, product_id, after, limit)
-    told = [{**entry, "data": shown(entry["data"], actor, own=row["registered"])} for entry in rows]
+    place = row["commune"]["code"]
+    facts = [Told(product_id, entry["version"], entry["fact"], entry["data"], place) for entry in rows]
+    data = await shown(request, actor, facts, own=row["registered"])
+    told = [{**entry, "data": found} for entry, found in zip(rows, data, strict=True)]
     return {"product_id": product_id, "name": row["name"], "trail": told}
 
 

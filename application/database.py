@@ -6,7 +6,7 @@ Every connection of the service acts as the role ``ocop_service``, which owns no
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 SERVICE_ROLE = "ocop_service"
 OLDEST_SERVER = 150000
 MIGRATION_LOCK = 7229612
+JOURNAL_SCHEMA, KEY_SCHEMA = "application.migrations", "application.key_migrations"
+"""Packages whose SQL files are the migrations of the journal's database and of the key store."""
+Step = Callable[[psycopg.Connection[Any]], None]
 
 
 class EmbeddedPostgres:
@@ -113,14 +116,14 @@ class CannotMigrate(Exception):
     """The database cannot be brought to the service's schema; the message says what to do."""
 
 
-def is_current(url: str) -> bool:
+def is_current(url: str, schema: str = JOURNAL_SCHEMA) -> bool:
     """Whether every migration that ships with this version has been applied; needs no owner's rights."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute("SELECT to_regclass('ocop_meta.migrations')").fetchone()
         if not row or row[0] is None:
             return False
         done = {row[0] for row in connection.execute("SELECT name FROM ocop_meta.migrations")}
-    return done >= {script.name for script in _scripts()}
+    return done >= {script.name for script in _scripts(schema)}
 
 
 def ensure_login(owner_url: str, login: str, password: str) -> None:
@@ -132,14 +135,22 @@ def ensure_login(owner_url: str, login: str, password: str) -> None:
         connection.execute(SQL("GRANT ocop_service TO {}").format(Identifier(login)))
 
 
-def migrate(owner_url: str) -> list[str]:
-    """Bring the schema up to date and return the names applied. Safe to run from many processes."""
+def migrate(owner_url: str, before: Mapping[str, Step] | None = None, schema: str = JOURNAL_SCHEMA) -> list[str]:
+    """Bring the schema up to date and return the names applied. Safe to run from many processes.
+
+    ``before``: what is done first, in the transaction of the migration of that name.
+    """
     with psycopg.connect(owner_url, autocommit=True) as connection:
         if connection.info.server_version < OLDEST_SERVER:
             raise CannotMigrate("PostgreSQL 15 or later is needed")
         with advisory_lock(connection, MIGRATION_LOCK):
             _ensure_role(connection)
-            return _apply(connection)
+            return _apply(connection, before or {}, schema)
+
+
+def migrate_keys(owner_url: str) -> list[str]:
+    """Bring the key store's schema up to date."""
+    return migrate(owner_url, schema=KEY_SCHEMA)
 
 
 def _ensure_role(connection: psycopg.Connection[Any]) -> None:
@@ -162,12 +173,12 @@ def _ensure_role(connection: psycopg.Connection[Any]) -> None:
             return
 
 
-def _scripts() -> list[Traversable]:
-    found = [entry for entry in files("application.migrations").iterdir() if entry.name.endswith(".sql")]
+def _scripts(schema: str) -> list[Traversable]:
+    found = [entry for entry in files(schema).iterdir() if entry.name.endswith(".sql")]
     return sorted(found, key=lambda entry: entry.name)
 
 
-def _apply(connection: psycopg.Connection[Any]) -> list[str]:
+def _apply(connection: psycopg.Connection[Any], before: Mapping[str, Step], schema: str) -> list[str]:
     connection.execute("CREATE SCHEMA IF NOT EXISTS ocop_meta")
     connection.execute(
         "CREATE TABLE IF NOT EXISTS ocop_meta.migrations"
@@ -177,13 +188,18 @@ def _apply(connection: psycopg.Connection[Any]) -> list[str]:
     connection.execute("GRANT SELECT ON ocop_meta.migrations TO ocop_service")
     done = {row[0] for row in connection.execute("SELECT name FROM ocop_meta.migrations")}
     applied = []
-    for script in _scripts():
+    for script in _scripts(schema):
         if script.name in done:
             continue
         with connection.transaction():
+            before.get(script.name, _nothing)(connection)
             # The statements ship with the service: trusted text, not input.
             connection.execute(script.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO ocop_meta.migrations (name) VALUES (%s)", (script.name,))
         applied.append(script.name)
         log.info("migrated", name=script.name)
     return applied
+
+
+def _nothing(_connection: psycopg.Connection[Any]) -> None:
+    """Most migrations need nothing before them."""

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from application.recorded import Recorded, envelope
+from domain import personal
 from domain.authority import check_held
 from domain.command import Command, Context
 from domain.decide import authorise, take
@@ -129,13 +130,15 @@ def handle(
         before = changed.get(entry.stream_id) or states.get(entry.stream_id) or kind.empty
         day = entry.fact.dated(effective_on)
         hands = hands_of(actor, command.paper, command.source)
-        telling = Told(before.version + 1, entry.fact, day, command.source, actor.person, hands)
+        # From here on nobody sees personal data: neither states nor what is stored, projected or logged.
+        fact = personal.sealed(entry.fact, entry.stream_id, before.version + 1, before, seals)
+        telling = Told(before.version + 1, fact, day, command.source, actor.person, hands)
         after = kind.evolve(before, telling)
         changed[entry.stream_id] = after
         if entry.stream_id == order.stream_id:
             told.append(telling)
         wrapped = envelope(
-            entry.fact,
+            fact,
             recorded_at=moment.at,
             effective_on=day,
             actor=actor,

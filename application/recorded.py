@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import Field, ValidationError, create_model
 from pydantic_core import from_json
 
+from domain.sealing import STORED
 from domain.stream import Fact, Told, hands_of
 from domain.streams import CATALOGUE
 from domain.values import Actor, AreaCode, OnBehalf, Paper, Source, Value
@@ -101,6 +102,20 @@ UPCASTS: dict[tuple[str, int], Upcast] = {
         "book": None,
         "warnings": _found_exactly(d["warnings"]),
     },
+    # Since the second version personal fields are sealed; what was stored before stays in clear.
+    **{
+        (name, 1): dict
+        for name in (
+            "product.idea-form-handed-over",
+            "product.idea-submitted",
+            "product.written-notice-given",
+            "product.entered-from-register",
+            "product.recognition-recorded",
+            "product.producer-registered",
+            "product.complaint-filed",
+            "product.fact-corrected",
+        )
+    },
 }
 """(stored name, old fact version) → the data in the next version's shape."""
 
@@ -122,10 +137,10 @@ def from_bytes(name: str, state: bytes) -> Envelope:
         raise UnknownFact(f"no fact is called {name}")
     newest = CATALOGUE[name].fact_version
     with suppress(ValidationError):  # mostly of today's shape: one pass over the bytes
-        loaded = shape.model_validate_json(state)
+        loaded = shape.model_validate_json(state, context=STORED)
         if loaded.fact_version == newest:
             return loaded
-    return shape.model_validate(_raised(name, from_json(state)), strict=False)
+    return shape.model_validate(_raised(name, from_json(state)), strict=False, context=STORED)
 
 
 def data_of(name: str, state: bytes) -> dict[str, Any]:

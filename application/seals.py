@@ -1,8 +1,8 @@
-"""The keeper of keys: one key a subject, wrapped by a master key that never enters the database.
+"""The keeper of keys: one key a subject and purpose, wrapped by a master key that enters no database.
 
 Content is sealed with AES-256-GCM; what it belongs to is authenticated with it, so that a box moved elsewhere
-does not open. Keys lie in ``ocop.keys``, themselves sealed with the master key, which is a file of the
-service (mode 600) or a setting. A dump of the database alone opens nothing.
+does not open. Keys lie in a store apart from the journal (``keys.py``), themselves sealed with the master key, which
+is a file of the service (mode 600) or a setting. A dump of either database, or of both, opens nothing.
 """
 
 import base64
@@ -10,121 +10,191 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, LiteralString, Protocol
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg_pool import ConnectionPool
+from pydantic_core import from_json, to_json
 
 from application.database import service_conninfo
-from application.store import StoreError
+from application.keys import SHEETS, Key, KeyStore
 from domain.refusals import BrokenSeal
-from domain.sealing import Sealed
+from domain.sealing import KeyDestroyed, Sealed, SealedField
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-
-
-class KeyStore(Protocol):
-    """Where wrapped keys are kept."""
-
-    def add(self, subject: UUID, wrapped: bytes) -> bytes:
-        """Keep a wrapped key unless the subject has one; the one that is kept."""
-
-    def find(self, subject: UUID) -> bytes | None:
-        """The subject's wrapped key, if there is one."""
-
-
-class MemoryKeys:
-    """Keys of one process: for tests and benches."""
-
-    def __init__(self) -> None:
-        self._kept: dict[UUID, bytes] = {}
-
-    def add(self, subject: UUID, wrapped: bytes) -> bytes:
-        """Keep a wrapped key unless the subject has one; the one that is kept."""
-        return self._kept.setdefault(subject, wrapped)
-
-    def find(self, subject: UUID) -> bytes | None:
-        """The subject's wrapped key, if there is one."""
-        return self._kept.get(subject)
-
-
-class DatabaseKeys:
-    """Keys in ``ocop.keys``, added through one function that never replaces a key."""
-
-    def __init__(self, pool: "ConnectionPool[Any]") -> None:
-        self._pool = pool
-
-    def add(self, subject: UUID, wrapped: bytes) -> bytes:
-        """Keep a wrapped key unless the subject has one; the one that is kept."""
-        row = self._one("SELECT ocop.add_key(%s, %s)", subject, wrapped)
-        assert row is not None
-        return bytes(row[0])
-
-    def find(self, subject: UUID) -> bytes | None:
-        """The subject's wrapped key, if there is one."""
-        row = self._one("SELECT wrapped FROM ocop.keys WHERE subject = %s", subject)
-        return bytes(row[0]) if row else None
-
-    def _one(self, query: LiteralString, *values: UUID | bytes) -> tuple[Any, ...] | None:
-        try:
-            with self._pool.connection() as connection:
-                row: tuple[Any, ...] | None = connection.execute(query, values).fetchone()
-                return row
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            # To the writer it is the store that is away: it waits and decides again.
-            raise StoreError(str(error)) from error
+BLOCK = 64
+"""A field is filled up to a multiple of this many bytes before it is sealed."""
+KEPT_SECONDS = 5.0
+"""How long an opened key is kept: within this time a key destroyed elsewhere is forgotten here."""
+KEPT_KEYS = 4_096
 
 
 class Keeper:
-    """Seals and opens content, and signs what must not be guessed."""
+    """Seals and opens content, and signs what must not be guessed. Used by several threads at once.
 
-    def __init__(self, master: bytes, keys: KeyStore) -> None:
+    Opened keys are kept ``KEPT_SECONDS`` at most, so that one destroyed by another process is soon forgotten here.
+    """
+
+    def __init__(self, master: bytes, keys: KeyStore, now: Callable[[], float] = time.monotonic) -> None:
         if len(master) != KEY_BYTES:
             raise ValueError(f"the master key must have {KEY_BYTES} bytes")
-        self._master, self._keys = AESGCM(master), keys
+        self._master, self._keys, self._now = AESGCM(master), keys, now
         self._mac = hashlib.sha256(b"ocop request digests" + master).digest()
-        self._known: dict[UUID, bytes] = {}
+        self._subjects = hashlib.sha256(b"ocop subjects of personal data" + master).digest()
+        self._opened: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
+        self._current: OrderedDict[tuple[UUID, str], tuple[float, UUID, AESGCM]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # Score sheets
 
     def seal(self, subject: UUID, about: str, content: bytes) -> Sealed:
-        """Encrypt under the subject's key, which is made at first use."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        box = nonce + AESGCM(self._key(subject, make=True)).encrypt(nonce, content, _bound(subject, about))
+        """Encrypt; ``about`` says what it belongs to and must be named again to open it."""
+        box = _sealed(AESGCM(self._sheet_key(subject, make=True)), content, _bound(subject, about))
         return Sealed(subject=subject, box=base64.b64encode(box).decode(), sha256=hashlib.sha256(box).hexdigest())
 
     def unseal(self, sealed: Sealed, about: str) -> bytes:
         """Decrypt; raises BrokenSeal when it was altered, moved, or its key is gone."""
-        return open_box(sealed, about, self._key(sealed.subject, make=False))
+        return open_box(sealed, about, self._sheet_key(sealed.subject, make=False))
 
     def reveal(self, subject: UUID) -> str:
         """The subject's key in hex."""
-        return self._key(subject, make=False).hex()
+        return self._sheet_key(subject, make=False).hex()
+
+    def _sheet_key(self, subject: UUID, *, make: bool) -> bytes:
+        key = self._key(subject, or_none=make) or (self._keep(self._made(subject, subject, SHEETS)) if make else None)
+        if key is None:
+            raise broken("its key was destroyed")
+        return key
+
+    # Personal data
+
+    def subject(self, kind: str, text: str) -> UUID:
+        """Id of the subject that a text names: the same for the same text, and nothing to be guessed from."""
+        return UUID(bytes=hmac.digest(self._subjects, f"{kind}\n{text}".encode(), "sha256")[:16], version=5)
+
+    def seal_field(self, subject: UUID, purpose: str, place: str, value: Any) -> SealedField:
+        """Encrypt a JSON value under the subject's key for a purpose; ``place``: where it stands."""
+        key_id, key = self._current_key(subject, purpose)
+        written = to_json(value)
+        # Filled up, or the length would tell true from false and one name from another.
+        filled = written.ljust(-(-len(written) // BLOCK) * BLOCK)
+        box = _sealed(key, filled, _bound(key_id, place))
+        return SealedField(key_id, base64.b64encode(box).decode())
+
+    def open_field(self, sealed: SealedField, place: str) -> Any:
+        """Decrypt; raises KeyDestroyed when it is erased, BrokenSeal when it was altered or moved."""
+        key = self._key(sealed.key)
+        if key is None:
+            raise KeyDestroyed
+        box = base64.b64decode(sealed.box)
+        try:
+            return from_json(AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bound(sealed.key, place)))
+        except InvalidTag:
+            raise broken("the sealed content was altered or moved") from None
+
+    def fetch(self, ids: Iterable[UUID]) -> None:
+        """Look many keys up at once, before their content is opened."""
+        now = self._now()
+        with self._lock:
+            unknown = [i for i in set(ids) if i not in self._opened or self._opened[i][0] <= now]
+        for held in self._keys.find(unknown):
+            self._keep(held)
+
+    def destroy(self, subject: UUID, purposes: Sequence[str], why: str) -> list[Key]:
+        """Destroy the subject's living keys for some purposes; forgotten here at once, elsewhere within seconds."""
+        gone = self._keys.destroy(subject, purposes, why)
+        with self._lock:
+            for key in gone:
+                self._opened.pop(key.key_id, None)
+        self.forget(subject)
+        return gone
+
+    def keys_of(self, subjects: Sequence[UUID]) -> list[Key]:
+        """All keys of some subjects, the destroyed ones too."""
+        return self._keys.of_subjects(subjects)
+
+    def known(self, ids: Sequence[UUID]) -> list[Key]:
+        """Keys by their ids, the destroyed ones too."""
+        return self._keys.find(ids)
+
+    def destroyed(self) -> list[Key]:
+        """Every destroyed key, the oldest first."""
+        return self._keys.destroyed()
+
+    def forget(self, subject: UUID) -> None:
+        """Ask the store anew for the subject's living keys."""
+        with self._lock:
+            for known in [known for known in self._current if known[0] == subject]:
+                self._opened.pop(self._current.pop(known)[1], None)
 
     def digest(self, text: str) -> bytes:
         """A keyed digest: equal texts are recognised, but nobody finds a short text by trying."""
         return hmac.digest(self._mac, text.encode(), "sha256")
 
-    def _key(self, subject: UUID, *, make: bool) -> bytes:
-        known = self._known.get(subject)
-        if known is not None:
-            return known
-        wrapped = self._keys.find(subject)
-        if wrapped is None:
-            if not make:
-                raise broken(f"no key for {subject}")
-            nonce = secrets.token_bytes(NONCE_BYTES)
-            fresh = AESGCM.generate_key(8 * KEY_BYTES)
-            wrapped = self._keys.add(subject, nonce + self._master.encrypt(nonce, fresh, subject.bytes))
+    def _current_key(self, subject: UUID, purpose: str) -> tuple[UUID, AESGCM]:
+        with self._lock:
+            known = self._current.get((subject, purpose))
+        if known is not None and known[0] > self._now():
+            return known[1], known[2]
+        held = self._keys.current(subject, purpose) or self._made(uuid4(), subject, purpose)
+        opened = self._unwrapped(held)
+        assert opened is not None, "a living key has its bytes"
+        cipher = AESGCM(opened)
+        with self._lock:
+            self._current[subject, purpose] = (self._now() + KEPT_SECONDS, held.key_id, cipher)
+            _shorten(self._current)
+        return held.key_id, cipher
+
+    def _key(self, key_id: UUID, *, or_none: bool = False) -> bytes | None:
+        """The opened key, None where it was destroyed; raises BrokenSeal when the store has none of this id."""
+        with self._lock:
+            known = self._opened.get(key_id)
+        if known is not None and known[0] > self._now():
+            return known[1]
+        found = self._keys.find([key_id])
+        if not found:
+            if or_none:
+                return None
+            raise broken("its key is not in the key store")
+        return self._keep(found[0])
+
+    def _keep(self, held: Key) -> bytes | None:
+        opened = self._unwrapped(held)
+        with self._lock:
+            self._opened[held.key_id] = (self._now() + KEPT_SECONDS, opened)
+            self._opened.move_to_end(held.key_id)
+            _shorten(self._opened)
+        return opened
+
+    def _made(self, key_id: UUID, subject: UUID, purpose: str) -> Key:
+        wrapped = _sealed(self._master, AESGCM.generate_key(8 * KEY_BYTES), key_id.bytes)
+        return self._keys.make(key_id, subject, purpose, wrapped)
+
+    def _unwrapped(self, held: Key) -> bytes | None:
+        if held.wrapped is None:
+            return None
         try:
-            key = self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.bytes)
+            return self._master.decrypt(held.wrapped[:NONCE_BYTES], held.wrapped[NONCE_BYTES:], held.key_id.bytes)
         except InvalidTag:
             raise broken("the key does not open under this master key") from None
-        self._known[subject] = key
-        return key
+
+
+def _sealed(key: AESGCM, content: bytes, bound: bytes) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + key.encrypt(nonce, content, bound)
+
+
+def _shorten(kept: "OrderedDict[Any, Any]") -> None:
+    while len(kept) > KEPT_KEYS:
+        kept.popitem(last=False)
 
 
 def open_box(sealed: Sealed, about: str, key: bytes) -> bytes:
@@ -152,15 +222,16 @@ def _bound(subject: UUID, about: str) -> bytes:
     return subject.bytes + about.encode()
 
 
-def fits(url: str, master: bytes) -> bool:
-    """Whether the master key is the one this database's keys were wrapped with; any is, before there are keys."""
-    with psycopg.connect(service_conninfo(url)) as connection:
-        row = connection.execute("SELECT subject, wrapped FROM ocop.keys ORDER BY added_at DESC LIMIT 1").fetchone()
+def fits(keys_url: str, master: bytes) -> bool:
+    """Whether the master key is the one this store's keys were wrapped with; any is, before there are keys."""
+    query = "SELECT key_id, wrapped FROM keys.keys WHERE wrapped IS NOT NULL ORDER BY made_at DESC LIMIT 1"
+    with psycopg.connect(service_conninfo(keys_url)) as connection:
+        row = connection.execute(query).fetchone()
     if row is None:
         return True
-    subject, wrapped = row
+    key_id, wrapped = row
     try:
-        AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.bytes)
+        AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], key_id.bytes)
     except InvalidTag:
         return False
     return True

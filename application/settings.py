@@ -12,10 +12,12 @@ class Settings:
 
     ``database_url``: PostgreSQL 15 or later (OCOP_DATABASE_URL); None means the embedded one.
     ``owner_database_url``: login that may migrate (OCOP_OWNER_DATABASE_URL; default: the same).
+    ``keys_url``: the key store, a PostgreSQL database apart from the journal's (OCOP_KEYS_URL; needed together with
+    OCOP_DATABASE_URL; None: a second embedded server under <var>/keys).
+    ``owner_keys_url``: login that may migrate it (OCOP_OWNER_KEYS_URL; default: the same).
     ``service_login``, ``service_password``: login that ``ocop migrate`` makes for the service
     (OCOP_SERVICE_LOGIN, OCOP_SERVICE_PASSWORD; default: none).
-    ``var``: folder of the embedded database and the token file (OCOP_VAR, default ./var).
-    ``tokens``: file of bearer tokens (OCOP_TOKENS, default <var>/tokens.json).
+    ``var``: folder of the embedded databases and the master key (OCOP_VAR, default ./var).
     ``master_key``: key that sealed content's keys are wrapped with, 64 hex digits (OCOP_MASTER_KEY; default: the
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
@@ -25,11 +27,12 @@ class Settings:
     """
 
     var: Path
-    tokens: Path
     master_key_file: Path
     master_key: str | None = field(default=None, repr=False)
     database_url: str | None = None
     owner_database_url: str | None = None
+    keys_url: str | None = None
+    owner_keys_url: str | None = None
     service_login: str | None = None
     service_password: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
@@ -44,11 +47,12 @@ class Settings:
         var = Path(env.get("OCOP_VAR") or "var").absolute()
         return cls(
             var=var,
-            tokens=Path(env.get("OCOP_TOKENS") or var / "tokens.json").absolute(),
             master_key_file=Path(env.get("OCOP_MASTER_KEY_FILE") or var / "master.key").absolute(),
             master_key=env.get("OCOP_MASTER_KEY") or None,
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
+            keys_url=env.get("OCOP_KEYS_URL") or None,
+            owner_keys_url=env.get("OCOP_OWNER_KEYS_URL") or None,
             service_login=env.get("OCOP_SERVICE_LOGIN") or None,
             service_password=env.get("OCOP_SERVICE_PASSWORD") or None,
             host=host,

@@ -24,8 +24,9 @@ from pydantic_core import to_json
 
 from api.examples import EXAMPLES
 from application.handle import Order, handle
+from application.keys import MemoryKeys
 from application.recorded import to_bytes
-from application.seals import Keeper, MemoryKeys
+from application.seals import Keeper
 from domain.decide import COMMANDS
 from domain.law.areas import areas
 from domain.law.book import law_book

@@ -33,6 +33,8 @@ from domain.product.steps import (
 from domain.refusals import DutiesSeparated, Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
 from domain.session import commands as session
 from domain.stream import Fact, For, Told, hands_of
+from domain.subject import commands as subject
+from domain.subject.state import Subject
 from domain.values import ROLE_NAMES, Actor, Role, Source
 
 COMMANDS: dict[str, type[Command]] = {
@@ -52,6 +54,7 @@ COMMANDS: dict[str, type[Command]] = {
         anywhere,
         office,
         person,
+        subject,
     )
     for command in part.COMMANDS
 }
@@ -175,7 +178,9 @@ def _check_area(state: Any, command: Command, at: Standing, actor: Actor) -> Non
             f"Việc này ngoài địa bàn của bạn ({area_name(actor.area)}).",
             f"This lies outside your area ({area_name(actor.area)}).",
         ).by("outside-area")
-    if actor.role is Role.PRODUCER and not (isinstance(state, Product) and _own(state, command, actor.producer)):
+    # Whose data a request to erase concerns is judged by the request itself.
+    own = isinstance(state, Subject) or (isinstance(state, Product) and _own(state, command, actor.producer))
+    if actor.role is Role.PRODUCER and not own:
         raise OutsideArea("Sản phẩm của chủ thể khác.", "The product is another producer's.").by("outside-area")
 
 

@@ -20,6 +20,8 @@ from domain.product.claims import open_claim
 from domain.session import facts as session_facts
 from domain.session import state as session
 from domain.stream import Fact, Told
+from domain.subject import facts as subject_facts
+from domain.subject import state as subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ KINDS: dict[str, Kind] = {
         _plain("book", book_facts.CATALOGUE, book.Book(), book.evolve),
         _plain("office", office_facts.CATALOGUE, office.Office(), office.evolve),
         _plain("person", person_facts.CATALOGUE, person.Person(), person.evolve, handle_claim),
+        _plain("subject", subject_facts.CATALOGUE, subject.Subject(), subject.evolve),
     )
 }
 """Kind of stream by name: the first word of the stored names of its facts."""

@@ -5,6 +5,8 @@ from projections.books import Books
 from projections.certificates import Certificates
 from projections.councils import Councils
 from projections.engine import ReadModel
+from projections.erasures import Erasures
+from projections.personal import Personal
 from projections.persons import Persons
 from projections.sessions import Sessions
 from projections.status import Status
@@ -14,4 +16,15 @@ from projections.worklist import Worklist
 
 def read_models(law: LawBook) -> list[ReadModel]:
     """Every read model; a new one is added here and built by itself at the next start."""
-    return [Status(law), Trail(), Certificates(law), Worklist(law), Councils(), Sessions(), Books(), Persons()]
+    return [
+        Status(law),
+        Trail(),
+        Certificates(law),
+        Worklist(law),
+        Councils(),
+        Sessions(),
+        Books(),
+        Persons(),
+        Personal(),
+        Erasures(law),
+    ]

@@ -86,8 +86,8 @@ RATING: Sentences = {
         lambda f: f"evaluation begins again at {_level(f.level, 1)} (document {f.document}): {text(f.reasons)}",
     ),
     "product.complaint-filed": (
-        lambda f: f"nhận đơn khiếu nại {f.number} của {f.complainant}: {text(f.grounds)}",
-        lambda f: f"received complaint {f.number} of {f.complainant}: {text(f.grounds)}",
+        lambda f: f"nhận đơn khiếu nại {f.number}: {text(f.grounds)}",
+        lambda f: f"received complaint {f.number}: {text(f.grounds)}",
     ),
     "product.complaint-settled": (
         lambda f: (
@@ -171,11 +171,11 @@ CERTIFICATES: Sentences = {
     "product.written-notice-given": (
         lambda f: (
             f"thông báo bằng văn bản {f.letter_number} về việc giấy chứng nhận {f.certificate_number} sắp hết hạn,"
-            f" {f.received_by} nhận ngày {day(f.received_on)}"
+            f" chủ thể nhận ngày {day(f.received_on)}"
         ),
         lambda f: (
             f"gave written notice {f.letter_number} that certificate {f.certificate_number} ends,"
-            f" received by {f.received_by} on {f.received_on}"
+            f" received on {f.received_on}"
         ),
     ),
     "product.certificate-expired": (

@@ -11,9 +11,11 @@ from typing import Any
 from application.recorded import Envelope, Recorded
 from domain.law.areas import area_name
 from domain.law.calendar import legal_date
+from domain.personal import Spot, visited
 from domain.product.certificate_facts import RecognitionRecorded
 from domain.stream import Fact
 from domain.values import ROLE_NAMES
+from projections.personal_sentences import SUBJECTS
 from projections.personnel_sentences import PERSONNEL
 from projections.rating_sentences import CERTIFICATES, COUNCILS, RATING
 from projections.words import (
@@ -39,7 +41,17 @@ def _place(code: str) -> str:
 
 
 def _changes(fact: Any) -> str:
-    return "; ".join(f"{name}: “{fact.was.get(name)}” → “{value}”" for name, value in fact.now.items())
+    """Old and new values; of a field that holds personal data only its name."""
+    hidden: set[str] = set()
+
+    def note(spot: Spot, value: Any) -> Any:
+        hidden.add(spot.field.split(".")[1])
+        return value
+
+    visited(fact.stored_name, 0, fact, note)
+    return "; ".join(
+        name if name in hidden else f"{name}: “{fact.was.get(name)}” → “{value}”" for name, value in fact.now.items()
+    )
 
 
 Phrase = Callable[[Any], str]
@@ -54,8 +66,8 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"recorded guidance “{f.title}” given by {f.given_by}",
     ),
     "product.idea-form-handed-over": (
-        lambda f: f"giao phiếu đăng ký ý tưởng cho {f.received_by}",
-        lambda f: f"handed the idea form over to {f.received_by}",
+        lambda f: "giao phiếu đăng ký ý tưởng cho người đại diện sản phẩm",
+        lambda f: "handed the idea form over to the product's representative",
     ),
     "product.idea-submitted": (
         lambda f: f"nộp phiếu đăng ký ý tưởng “{f.product_name}” của {f.producer.name}",
@@ -163,6 +175,7 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     **COUNCILS,
     **PERSONNEL,
     **CERTIFICATES,
+    **SUBJECTS,
     "product.proposed-to-province": (
         lambda f: (
             f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, phải xong trước {day(f.batch_done)}"

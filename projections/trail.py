@@ -40,7 +40,7 @@ class Trail(ReadModel):
     """Writes the rows."""
 
     name = "trail"
-    version = 2
+    version = 3
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             position bigint PRIMARY KEY, product_id uuid NOT NULL, version bigint NOT NULL, fact text NOT NULL,

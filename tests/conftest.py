@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from application.database import EmbeddedPostgres, migrate
+from application.database import EmbeddedPostgres, migrate, migrate_keys
 from application.store import Journal
 from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
-from tests.service import Service
+from tests.service import Service, keys_of
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,8 @@ def fresh_database(server_url: str) -> Iterator[str]:
     migrate(url)
     yield url
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for database in (name, f"{name}_keys"):
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,14 @@ def database(server_url: str) -> Iterator[str]:
 def own_database(server_url: str) -> Iterator[str]:
     """A migrated, empty database for one test."""
     yield from fresh_database(server_url)
+
+
+@pytest.fixture
+def own_keys(own_database: str) -> str:
+    """The key store beside the test's database, migrated and empty; it goes with the database."""
+    url = keys_of(own_database)
+    migrate_keys(url)
+    return url
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 from api.examples import EXAMPLES
 from application.recorded import Recorded, envelope, from_bytes, to_bytes
+from domain import personal
 from domain.streams import CATALOGUE, KINDS
 from domain.values import Paper, Role, Source
 from tests.language import given
@@ -218,13 +219,34 @@ ASIDE: dict[str, dict[str, Any]] = {
     "person.delegation-given": {**DELEGATED, "delegate": PRODUCT, "delegate_handle": "Phó chủ tịch"},
     "person.delegation-received": {**DELEGATED, "delegator": PRODUCT, "delegator_handle": "Chủ tịch"},
     "person.delegation-ended": {"delegation": PRODUCT, "ends_on": "2026-12-01", "document": "06/UBND"},
+    "subject.erasure-requested": {
+        "area": "04876",
+        "product": PRODUCT,
+        "asked_on": "2026-11-18",
+        "capacity": "self",
+        "channel": "in-person",
+        "scope": "both",
+    },
+    "subject.erasure-decided": {
+        "outcome": "partly",
+        "purposes": ["consent"],
+        "legal_basis": "Luật Lưu trữ 33/2024/QH15",
+        "reasons": "Hồ sơ đang được giải quyết.",
+    },
+    "subject.keys-destroyed": {
+        "ground": "request",
+        "decision": 2,
+        "purposes": ["consent"],
+        "keys": [{"key": SESSION, "purpose": "consent"}],
+    },
 }
 
 
 def todays_stream(kind: str = "product") -> list[Recorded]:
     """What the tea's story tells of a kind of stream and what it does not, as this version would store it."""
     scene = given(tea())
-    told = [(t.fact, t.effective_on) for t in scene.histories.get(scene.ids.get(kind, SPACE), ())]
+    history = scene.histories[scene.ids[kind]] if kind in scene.ids else []
+    told = [(t.fact, t.effective_on) for t in history]
     aside = [
         (CATALOGUE[name].model_validate_json(json.dumps({**_from_the_story(name, told), **data})), date(2026, 11, 20))
         for name, data in ASIDE.items()
@@ -235,7 +257,7 @@ def todays_stream(kind: str = "product") -> list[Recorded]:
             STREAMS[kind],
             version,
             envelope(
-                fact,
+                personal.sealed(fact, STREAMS[kind], version, None, scene.seals),
                 recorded_at=datetime(2026, 11, 23, 3, 0, 0, version, tzinfo=UTC),
                 effective_on=effective_on,
                 actor=actor(Role.COMMUNE_OFFICER),

@@ -11,7 +11,8 @@ from uuid import UUID, uuid5
 
 from pydantic_core import to_json
 
-from application.seals import Keeper, MemoryKeys
+from application.keys import MemoryKeys
+from application.seals import Keeper
 from domain.command import Context
 from domain.decide import COMMANDS, decide
 from domain.law.book import law_book

@@ -11,7 +11,8 @@ from uuid import UUID, uuid5
 from pydantic_core import to_json
 
 from application.handle import Order, handle
-from application.seals import Keeper, MemoryKeys
+from application.keys import MemoryKeys
+from application.seals import Keeper
 from domain.book.commands import BookCommand
 from domain.book.state import book_id
 from domain.decide import COMMANDS

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from api.commands import path_of
 from domain.decide import COMMANDS
@@ -34,6 +37,14 @@ def tea_actors() -> list[Actor]:
     foreign = Actor(person="officer elsewhere", office="elsewhere", role=Role.COMMUNE_OFFICER, area="00070")
     other = Actor(person="another producer", office="another", role=Role.PRODUCER, area="04876", producer="HKD-9999")
     return [*(actor(r) for r in roles), *members, foreign, other]
+
+
+def keys_of(url: str) -> str:
+    """URL of the key store beside a test's database, on the same server; made where it is missing."""
+    name = f"{conninfo_to_dict(url)['dbname']}_keys"
+    with contextlib.suppress(psycopg.errors.DuplicateDatabase), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return make_conninfo(url, dbname=name)
 
 
 def free_port() -> int:
@@ -70,7 +81,7 @@ class Service:
         env |= {"OCOP_VAR": str(folder), "OCOP_PORT": str(self.port), "OCOP_LOG": "json"}
         env |= {"OCOP_MASTER_KEY": MASTER_KEY}  # processes on one database share it
         if database_url:
-            env["OCOP_DATABASE_URL"] = database_url
+            env |= {"OCOP_DATABASE_URL": database_url, "OCOP_KEYS_URL": keys_of(database_url)}
         self._env, self._command = env, list(command)
         self.log = folder / f"service-{self.port}.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -20,8 +20,9 @@ from psycopg_pool import AsyncConnectionPool
 from application.calendar_clock import ACTOR, CalendarClock, Ending, order_for
 from application.database import service_conninfo
 from application.handle import Order
+from application.keys import MemoryKeys
 from application.recorded import Recorded, envelope
-from application.seals import Keeper, MemoryKeys
+from application.seals import Keeper
 from application.store import Beside, Journal
 from application.writer import Answer, Writer
 from domain.decide import COMMANDS

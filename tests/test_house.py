@@ -25,6 +25,7 @@ from domain.session import facts as session_facts
 from domain.session.state import STAGE_NAMES, Stage
 from domain.stream import Fact
 from domain.streams import CATALOGUE, KINDS, kind_of
+from domain.subject import facts as subject_facts
 from projections.catalogue import read_models
 from projections.sentences import SENTENCES, sentence
 from tests.golden_stream import golden_facts
@@ -142,6 +143,7 @@ FACT_MODULES = (
     book_facts,
     office_facts,
     person_facts,
+    subject_facts,
 )
 
 
@@ -150,7 +152,7 @@ def test_the_catalogue_holds_every_fact_once() -> None:
         c for module in FACT_MODULES for _, c in inspect.getmembers(module, inspect.isclass) if issubclass(c, Fact)
     }
     unions = [facts.ProductFact, council_facts.CouncilFact, session_facts.SessionFact, book_facts.BookFact]
-    unions += [office_facts.OfficeFact, person_facts.PersonFact]
+    unions += [office_facts.OfficeFact, person_facts.PersonFact, subject_facts.SubjectFact]
     listed = [fact for union in unions for fact in get_args(union)]
 
     assert defined - {Fact} == set(listed) == set(CATALOGUE.values())

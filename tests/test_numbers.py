@@ -15,7 +15,8 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from application.database import service_conninfo
-from application.seals import DatabaseKeys, Keeper
+from application.keys import DatabaseKeys
+from application.seals import Keeper
 from application.store import Journal
 from application.writer import Writer
 from domain.law.book import law_book
@@ -31,9 +32,9 @@ AGAIN = 3
 
 
 @pytest.fixture
-def products(own_database: str) -> list[UUID]:
+def products(own_database: str, own_keys: str) -> list[UUID]:
     """Rated and awaiting the decision of the province."""
-    with ConnectionPool(service_conninfo(own_database), min_size=1, kwargs={"autocommit": True}) as pool:
+    with ConnectionPool(service_conninfo(own_keys), min_size=1, kwargs={"autocommit": True}) as pool:
         journal = Journal(own_database)
         keeper = Keeper(bytes.fromhex(MASTER_KEY), DatabaseKeys(pool))
         found = concluded(Writer(journal, law_book(), keeper, lambda: NOW), RECOGNITIONS)

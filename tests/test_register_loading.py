@@ -62,6 +62,10 @@ ROW: dict[str, Any] = {
 }
 
 
+SEALS = keeper()
+"""One key store for all runs, as one installation has."""
+
+
 def register(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Our template, filled in."""
     write_template(path)
@@ -80,11 +84,11 @@ def loaded(url: str, reading: Reading, by: Actor = OFFICER, seals: Keeper | None
     """One run of the loader, in a process of its own as it were."""
 
     async def run() -> Loaded:
-        journal, own = Journal(url), seals or keeper()
+        journal, own = Journal(url), seals or SEALS
         writer = Writer(journal, law_book(), own, lambda: NOW)
         writer.start(asyncio.get_running_loop())
         try:
-            return await load(reading, writer.run, own.digest, law_book(), by, journal.streams)
+            return await load(reading, writer.run, own, law_book(), by, journal.streams)
         finally:
             await asyncio.to_thread(writer.stop)
             journal.close()
@@ -275,7 +279,7 @@ def test_a_load_that_was_cut_off_is_finished_by_the_next(own_database: str) -> N
     two = reading(a_row(), a_row(4, product="Sáp ong"))
 
     async def half() -> None:
-        journal, own, orders = Journal(own_database), keeper(), 0
+        journal, own, orders = Journal(own_database), SEALS, 0
         writer = Writer(journal, law_book(), own, lambda: NOW)
         writer.start(asyncio.get_running_loop())
 
@@ -287,7 +291,7 @@ def test_a_load_that_was_cut_off_is_finished_by_the_next(own_database: str) -> N
             return await writer.run(order)
 
         with pytest.raises(ConnectionError):
-            await load(two, run, own.digest, law_book(), OFFICER, journal.streams)
+            await load(two, run, own, law_book(), OFFICER, journal.streams)
         await asyncio.to_thread(writer.stop)
         journal.close()
 
@@ -429,7 +433,7 @@ def test_what_was_corrected_is_no_longer_told(own_database: str) -> None:
     )
     stream = stream_of(a_row())
     journal = Journal(own_database)
-    writer = Writer(journal, law_book(), keeper(), lambda: NOW)
+    writer = Writer(journal, law_book(), SEALS, lambda: NOW)
     (answer,) = writer.carry_out([Order(STRANGER, stream, command, OFFICER, b"")])
     journal.close()
     assert getattr(answer, "facts", None), answer

@@ -26,14 +26,15 @@ from psycopg_pool import ConnectionPool
 
 from application.database import EmbeddedPostgres, migrate, service_conninfo
 from application.handle import asked, command_id_of
-from application.seals import DatabaseKeys, Keeper, MemoryKeys, fits
+from application.keys import DatabaseKeys, MemoryKeys
+from application.seals import Keeper, fits
 from domain.decide import COMMANDS
 from domain.refusals import BrokenSeal
 from domain.sealing import Sealed
 from domain.session.command import about
 from domain.values import Actor, Role
 from tests.scenario import ILLUSTRATIVE, Place, Protocol
-from tests.service import MASTER_KEY, Service
+from tests.service import MASTER_KEY, Service, keys_of
 
 PLACE = Place("25", commune="04876", members=12)
 DAY = "2026-10-05"
@@ -240,8 +241,9 @@ def test_the_products_standing_shows_no_points(hall: Hall) -> None:
 
 
 def test_without_the_master_key_a_copied_database_opens_nothing(hall: Hall) -> None:
-    with psycopg.connect(hall.url) as connection:
-        wrapped = {row[0]: bytes(row[1]) for row in connection.execute("SELECT subject, wrapped FROM ocop.keys")}
+    with psycopg.connect(keys_of(hall.url)) as connection:
+        query = "SELECT key_id, wrapped FROM keys.keys WHERE purpose = 'sheets'"
+        wrapped = {row[0]: bytes(row[1]) for row in connection.execute(query)}
     sealed = [json.loads(line) for line in hall.before["stored bytes"].split(b"\n") if b'"box"' in line]
     assert len(sealed) == 36
     thief, owner = Keeper(b"x" * 32, stolen(wrapped)), Keeper(bytes.fromhex(MASTER_KEY), stolen(wrapped))
@@ -260,7 +262,7 @@ def test_without_the_master_key_a_copied_database_opens_nothing(hall: Hall) -> N
 def stolen(wrapped: dict[UUID, bytes]) -> MemoryKeys:
     keys = MemoryKeys()
     for subject, key in wrapped.items():
-        keys.add(subject, key)
+        keys.make(subject, subject, "sheets", key)
     return keys
 
 
@@ -316,11 +318,11 @@ def test_the_same_search_finds_every_score_once_scoring_is_closed(hall: Hall) ->
     assert results == ["concluded"] * 3
 
 
-def test_the_service_does_not_start_on_a_database_of_another_master_key(own_database: str) -> None:
+def test_the_service_does_not_start_on_a_key_store_of_another_master_key(own_keys: str) -> None:
     ours, foreign = b"a" * 32, b"b" * 32
-    assert fits(own_database, foreign)  # no key yet: any will do
-    with ConnectionPool(service_conninfo(own_database), min_size=1, kwargs={"autocommit": True}) as pool:
+    assert fits(own_keys, foreign)  # no key yet: any will do
+    with ConnectionPool(service_conninfo(own_keys), min_size=1, kwargs={"autocommit": True}) as pool:
         Keeper(ours, DatabaseKeys(pool)).seal(uuid4(), "place", b"content")
 
-    assert fits(own_database, ours)
-    assert not fits(own_database, foreign)
+    assert fits(own_keys, ours)
+    assert not fits(own_keys, foreign)

@@ -25,8 +25,9 @@ from api.examples import EXAMPLES
 from application import writer as writing
 from application.database import service_conninfo
 from application.handle import Order, asked, command_id_of
+from application.keys import DatabaseKeys, Key, MemoryKeys
 from application.recorded import Recorded
-from application.seals import DatabaseKeys, Keeper, MemoryKeys
+from application.seals import Keeper
 from application.store import Beside, Journal, StoreError
 from application.writer import Answer, Writer
 from domain.book.commands import BookCommand
@@ -951,11 +952,11 @@ class AwayKeys(MemoryKeys):
 
     away = 0
 
-    def find(self, subject: UUID) -> bytes | None:
+    def find(self, ids: Sequence[UUID]) -> list[Key]:
         if self.away:
             self.away -= 1
             raise StoreError("away")
-        return super().find(subject)
+        return super().find(ids)
 
 
 def test_keys_that_are_away_for_a_moment_are_waited_for(journal: Journal, own_database: str) -> None:
@@ -978,22 +979,23 @@ def test_keys_that_are_away_for_a_moment_are_waited_for(journal: Journal, own_da
     assert stored(own_database) == (commands + 3, facts + 3)
 
 
-def test_a_database_without_its_keys_is_a_store_that_is_away(server_url: str, own_database: str) -> None:
-    with ConnectionPool(service_conninfo(own_database), min_size=1, timeout=0.5, kwargs={"autocommit": True}) as pool:
+def test_a_database_without_its_keys_is_a_store_that_is_away(server_url: str, own_keys: str) -> None:
+    one, two = UUID(int=1), UUID(int=2)
+    with ConnectionPool(service_conninfo(own_keys), min_size=1, timeout=0.5, kwargs={"autocommit": True}) as pool:
         keys = DatabaseKeys(pool)
-        assert keys.add(UUID(int=1), b"wrapped") == b"wrapped"
-        with away(server_url, own_database):
-            for call in (lambda: keys.find(UUID(int=1)), lambda: keys.add(UUID(int=2), b"more")):
+        assert keys.make(one, one, "sheets", b"wrapped").wrapped == b"wrapped"
+        with away(server_url, own_keys):
+            for call in (lambda: keys.find([one]), lambda: keys.make(two, two, "sheets", b"more")):
                 with pytest.raises(StoreError):
                     call()
-        settled(lambda: _found(keys, UUID(int=1)) == b"wrapped", 20)
-        assert keys.find(UUID(int=2)) is None
+        settled(lambda: _found(keys, one) == [b"wrapped"], 20)
+        assert keys.find([two]) == []
 
 
-def _found(keys: DatabaseKeys, subject: UUID) -> bytes | None:
+def _found(keys: DatabaseKeys, key_id: UUID) -> list[bytes | None]:
     with suppress(StoreError):
-        return keys.find(subject)
-    return None
+        return [key.wrapped for key in keys.find([key_id])]
+    return []
 
 
 # ── Claims ──────────────────────────────────────────────────────────────────────────────────────

@@ -20,15 +20,18 @@ from application.handle import Order
 from application.recorded import Recorded
 from application.registers.reading import Reading, RegisterRow
 from application.registers.rows import Commands, levels_of, plain, stream_of
+from application.seals import Keeper
 from application.writer import Answer
 from domain.command import Command
 from domain.law.book import LawBook
+from domain.personal import DROPPED, Spot, opened, visited
 from domain.product.certificate_facts import EnteredFromRegister, RecognitionRecorded
 from domain.product.facts import FactCorrected
 from domain.product.rating_facts import ProductRecognised
 from domain.product.state import corrected
 from domain.product.steps.certificate import PastRecognition
 from domain.refusals import Refusal
+from domain.sealing import KeyDestroyed
 from domain.values import Actor
 
 AT_ONCE = 64
@@ -67,22 +70,24 @@ class Loaded:
 async def load(
     reading: Reading,
     run: Run,
-    digest: Callable[[str], bytes],
+    keeper: Keeper,
     law: LawBook,
     actor: Actor,
     recall: Recall,
 ) -> Loaded:
     """Load the rows of a register, each whole or not at all; raises what the store raises.
 
-    ``run`` carries out one order, as the writer does; ``digest`` is keyed, for what a row says is personal.
+    ``run`` carries out one order, as the writer does. ``keeper``: what a row says is personal, so digests are keyed,
+    and what is known is opened to be compared.
     ``recall``: all facts of some streams, as they are stored.
     """
     products: dict[UUID, list[RegisterRow]] = defaultdict(list)
     for row in reading.rows:
         products[stream_of(row)].append(row)
     stored = await asyncio.to_thread(recall, list(products))
-    known = {stream: _as_stored(list(facts)) for stream, facts in groupby(stored, lambda r: r.originator_id)}
-    loader = _Loader(Commands(reading.sha256, levels_of(law)), run, digest, actor)
+    by_stream = [(stream, list(facts)) for stream, facts in groupby(stored, lambda r: r.originator_id)]
+    known = {stream: await asyncio.to_thread(_as_stored, facts, keeper) for stream, facts in by_stream}
+    loader = _Loader(Commands(reading.sha256, levels_of(law)), run, keeper.digest, actor)
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(stream: UUID, rows: Sequence[RegisterRow]) -> list[_Outcome]:
@@ -104,8 +109,8 @@ class _Known:
     rounds: dict[tuple[str, int], Mapping[str, Any]]
 
 
-def _as_stored(facts: Sequence[Recorded]) -> _Known:
-    """Out of its facts, read as corrected."""
+def _as_stored(facts: Sequence[Recorded], keeper: Keeper) -> _Known:
+    """Out of its facts, read as corrected and opened."""
     now: dict[int, dict[str, object]] = defaultdict(dict)
     for r in facts:
         if isinstance(r.fact, FactCorrected):
@@ -117,7 +122,7 @@ def _as_stored(facts: Sequence[Recorded]) -> _Known:
             fact = corrected(fact, now[r.originator_version])
         match fact:
             case EnteredFromRegister():
-                known = _Known(_details(fact.group, fact.holder), known.rounds)
+                known = _Known(_opened_details(r, fact, keeper), known.rounds)
             case RecognitionRecorded():
                 known.rounds[plain(fact.decision_number), fact.year] = fact.model_dump(include=set(_OF_A_ROUND))
             case ProductRecognised():
@@ -128,6 +133,19 @@ def _as_stored(facts: Sequence[Recorded]) -> _Known:
 
 def _details(group: str | None, holder: Any) -> dict[str, Any]:
     return {"group": group, **holder.model_dump(exclude={"name"})}
+
+
+def _opened_details(r: Recorded, entered: EnteredFromRegister, keeper: Keeper) -> dict[str, Any]:
+    """What the register said; of what is erased nothing is known, so nothing can differ from it."""
+
+    def open_it(spot: Spot, value: Any) -> Any:
+        try:
+            return opened(value, spot, r.originator_id, keeper)
+        except KeyDestroyed:
+            return DROPPED
+
+    data = visited(entered.stored_name, r.originator_version, entered.model_dump(mode="json"), open_it)
+    return {"group": entered.group, **{name: value for name, value in data["holder"].items() if name != "name"}}
 
 
 def _key(past: PastRecognition) -> tuple[str, int]:
@@ -142,6 +160,8 @@ _OF_A_PRODUCT = {
     "phone": ("điện thoại", "phone"),
     "registration": ("mã số đăng ký", "registration"),
 }
+_PERSONAL = frozenset({"address", "representative", "phone"})
+"""Of these the report says only that they differ."""
 _OF_A_ROUND = {
     "stars": ("hạng sao", "stars"),
     "decided_on": ("ngày quyết định", "day of the decision"),
@@ -158,7 +178,8 @@ def _differing(names: Mapping[str, tuple[str, str]], old: Mapping[str, Any], new
     for name, words in names.items():
         stated, was = new.get(name), old.get(name)
         if name in old and stated not in (None, "") and stated != was:
-            yield f"{words[0]}/{words[1]} {_shown(was)} → {_shown(stated)}"
+            said = "" if name in _PERSONAL else f" {_shown(was)} → {_shown(stated)}"
+            yield f"{words[0]}/{words[1]}{said}"
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.product.rating_facts import DataWarning, LevelCode
+from domain.sealing import Sealable
 from domain.stream import Fact
 from domain.values import CommuneCode, Count, Day, Line, Paragraph, Sha256, Stars, Step, Value
 
@@ -42,11 +43,12 @@ class WrittenNoticeGiven(Fact):
     """The producer was told in writing that the certificate ends (thông báo bằng văn bản), with proof."""
 
     stored_name = "product.written-notice-given"
+    fact_version = 2
     step = Step.PROMOTION
     correctable = frozenset({"letter_number", "received_by"})
     certificate_number: Line
     letter_number: Line
-    received_by: Line
+    received_by: Sealable[Line]
     received_on: Day
     proof_sha256: Sha256
     days_before: int
@@ -123,9 +125,9 @@ class RegisterEntity(Value):
 
     name: Line
     kind: Line | None = None
-    address: Paragraph = ""
-    representative: Line | None = None
-    phone: Line | None = None
+    address: Sealable[Paragraph] = ""
+    representative: Sealable[Line | None] = None
+    phone: Sealable[Line | None] = None
     registration: Line | None = None
 
 
@@ -134,7 +136,7 @@ class RegisterRow(Value):
 
     file_sha256: Sha256
     row: Annotated[int, Field(ge=1)]
-    cells: dict[str, Paragraph]
+    cells: Sealable[dict[str, Paragraph]]
 
 
 class EnteredFromRegister(Fact):
@@ -144,6 +146,7 @@ class EnteredFromRegister(Fact):
     """
 
     stored_name = "product.entered-from-register"
+    fact_version = 2
     step = Step.PROMOTION
     correctable = frozenset({"name", "commune_as_given", "old_unit", "group", "holder"})
     name: Line
@@ -164,6 +167,7 @@ class RecognitionRecorded(Fact):
     """
 
     stored_name = "product.recognition-recorded"
+    fact_version = 2
     step = Step.PROMOTION
     correctable = frozenset({"authority"})
     stars: Stars
@@ -190,9 +194,10 @@ class ProducerRegistered(Fact):
     """The producer behind a product known from a register was registered (đăng ký chủ thể)."""
 
     stored_name = "product.producer-registered"
+    fact_version = 2
     step = Step.PROMOTION
     registration: Line
     name: Line
     kind: RegisteredKind
-    address: Line
+    address: Sealable[Line]
     group: RegisteredGroup

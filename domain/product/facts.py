@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 
 from domain.product import certificate_facts as c
 from domain.product import rating_facts as r
+from domain.sealing import Sealable
 from domain.stream import Fact
 from domain.values import (
     CommuneCode,
@@ -51,12 +52,12 @@ class Producer(Value):
     registration: Line
     name: Line
     kind: EntityKind
-    address: Line
-    representative: Line | None = None
-    representative_is_woman: bool | None = None
-    representative_ethnic_group: Line | None = None
-    phone: Line | None = None
-    email: Line | None = None
+    address: Sealable[Line]
+    representative: Sealable[Line | None] = None
+    representative_is_woman: Sealable[bool | None] = None
+    representative_ethnic_group: Sealable[Line | None] = None
+    phone: Sealable[Line | None] = None
+    email: Sealable[Line | None] = None
 
 
 class Milestone(Value):
@@ -99,9 +100,10 @@ class IdeaFormHandedOver(Fact):
     """The idea form was handed over (giao phiếu đăng ký ý tưởng)."""
 
     stored_name = "product.idea-form-handed-over"
+    fact_version = 2
     step = Step.OUTREACH
     correctable = frozenset({"received_by", "form"})
-    received_by: Line
+    received_by: Sealable[Line]
     form: Literal["new-product", "existing-product"]
 
 
@@ -113,6 +115,7 @@ class IdeaSubmitted(Fact):
 
     stored_name = "product.idea-submitted"
     hand = "idea/submit"
+    fact_version = 2
     step = Step.IDEA
     correctable = frozenset({"description", "market", "support_wanted", "present_state", "product_name"})
     producer: Producer
@@ -424,9 +427,13 @@ class JourneyWithdrawn(Fact):
 
 
 class FactCorrected(Fact):
-    """An earlier fact was corrected (đính chính): the wrong one stays, this one names it."""
+    """An earlier fact was corrected (đính chính): the wrong one stays, this one names it.
+
+    Personal fields in ``was`` and ``now`` are sealed as in the corrected fact, bound to their place in that one.
+    """
 
     stored_name = "product.fact-corrected"
+    fact_version = 2
     step = None
     corrected_version: Annotated[int, Field(ge=1)]
     corrected_name: Line

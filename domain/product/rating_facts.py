@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from domain.sealing import Sealable
 from domain.stream import Fact
 from domain.values import (
     AreaCode,
@@ -446,10 +447,11 @@ class ComplaintFiled(Fact):
     """A complaint against a result was filed (khiếu nại). No deadline is in the rules of the programme."""
 
     stored_name = "product.complaint-filed"
+    fact_version = 2
     step = Step.RATING
     correctable = frozenset({"number"})
     number: Line
-    complainant: Line
+    complainant: Sealable[Line]
     grounds: Paragraph
 
 

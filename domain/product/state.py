@@ -16,6 +16,7 @@ from domain.product import certificate_facts as c
 from domain.product import facts as f
 from domain.product import rating_facts as r
 from domain.product.phases import STEP_OF_PHASE, Phase
+from domain.sealing import STORED
 from domain.stream import Told
 from domain.values import Step
 
@@ -203,7 +204,7 @@ def fold(history: Iterable[Told]) -> Product:
 def corrected(fact: f.ProductFact, now: Mapping[str, object]) -> f.ProductFact:
     """The fact with its mended fields, validated as a whole; raises pydantic.ValidationError."""
     data = fact.model_dump(mode="json") | dict(now)
-    return type(fact).model_validate_json(to_json(data))
+    return type(fact).model_validate_json(to_json(data), context=STORED)
 
 
 def _dossier(p: Product, **changes: object) -> Product:

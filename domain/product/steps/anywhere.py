@@ -4,12 +4,14 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, ValidationError
 
+from domain import personal
 from domain.command import Command, Context
 from domain.product.command import ProductCommand, not_before
 from domain.product.facts import EvidenceObtained, FactCorrected, JourneyWithdrawn, ProductFact
 from domain.product.state import Product, corrected
 from domain.product.steps.implementation import check_validity
 from domain.refusals import Invalid
+from domain.sealing import sealed_field
 from domain.values import Line, Reasons
 
 
@@ -68,13 +70,14 @@ class CorrectFact(ProductCommand):
                     hint_vi=f"Đính chính được: {', '.join(sorted(allowed)) or 'không có trường nào'}.",
                     hint_en=f"Correctable: {', '.join(sorted(allowed)) or 'none'}.",
                 )
+        self._check_plain(type(told.fact))
         earlier = [t for t in ctx.history if isinstance(t.fact, FactCorrected)]
         current: dict[str, JsonValue] = told.fact.model_dump(mode="json")
         for entry in earlier:
             if isinstance(entry.fact, FactCorrected) and entry.fact.corrected_version == self.version:
                 current |= entry.fact.now
         was = {name: current[name] for name in self.now}
-        if was == self.now:
+        if personal.readable(told.fact.stored_name, self.version, was, ctx.stream_id, ctx.seals) == self.now:
             return []
         try:
             mended = corrected(told.fact, {**current, **self.now})
@@ -98,6 +101,20 @@ class CorrectFact(ProductCommand):
                 authority=self.authority,
             )
         ]
+
+    def _check_plain(self, kind: type[ProductFact]) -> None:
+        """Refuse sealed content from outside: it could be another field's, or another product's."""
+
+        def found(spot: personal.Spot, value: JsonValue) -> JsonValue:
+            if sealed_field(value) is not None:
+                raise Invalid(
+                    "Không nhận nội dung niêm phong từ bên ngoài.",
+                    "Sealed content is not taken from outside.",
+                    field=f"now.{spot.path}",
+                )
+            return value
+
+        personal.walked(kind, self.version, self.now, found)
 
 
 COMMANDS: tuple[type[Command], ...] = (WithdrawJourney, CorrectFact)

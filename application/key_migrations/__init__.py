@@ -1,0 +1,1 @@
+"""Schema of the key store, in the order of the files' names."""

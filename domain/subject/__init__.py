@@ -1,0 +1,1 @@
+"""A subject of personal data (chủ thể dữ liệu): requests to erase, how they were decided, keys destroyed."""
