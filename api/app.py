@@ -17,6 +17,7 @@ from api import (
     integrators,
     login,
     oauth,
+    openid,
     operations,
     personal_data,
     personnel,
@@ -57,12 +58,13 @@ def create_app(
     wordings: Mapping[str, SheetWording] | None = None,
     public_url: str = "http://127.0.0.1:8000",
     keys_url: str = "",
+    openid_door: openid.OpenIDDoor | None = None,
 ) -> FastAPI:
     """The service over one migrated database and one key store, ``keys_url``.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else. ``public_url``: the address that
-    browsers use.
+    browsers use. ``openid_door``: login with an OpenID provider; without one its routes answer 404.
     """
     law = law_book()
     names = [model.name for model in read_models(law)]
@@ -118,10 +120,14 @@ def create_app(
     app.state.law, app.state.clock = law, clock
     app.state.public_url = public_url
     app.state.read_models, app.state.wordings = names, wordings or {}
+    app.state.openid = openid_door
+    if openid_door is not None:
+        name = openid_door.settings.name
+        app.state.login_ways = [{"href": openid.LOGIN, "vi": f"Đăng nhập bằng {name}", "en": f"Log in with {name}"}]
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
     parts = (commands, supervisors, councils, integrators, personal_data, regimes, operations)
-    for part in (*parts, login, oauth, access, personnel):
+    for part in (*parts, login, oauth, access, openid, personnel):
         app.include_router(part.router)
     install(app)
     describe(app)

@@ -23,9 +23,12 @@ from api.cli_access import account, carried_out, client
 from api.cli_import import imports
 from api.cli_keys import keys, prepared_keys
 from api.cli_law import law
+from api.cli_openid import identity
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
 from api.demonstration.loader import load_demonstration
 from api.installation import installed_settings
+from api.openid import OpenIDDoor
+from api.openid_session import open_session
 from application.appointing import Appointment, appoint
 from application.database import (
     CannotMigrate,
@@ -38,7 +41,7 @@ from application.database import (
 from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
 from application.seals import Keeper, fits, master_key
-from application.settings import Settings
+from application.settings import BadSettings, OpenIDSettings, Settings
 from application.store import Journal
 from application.wording import load_wordings
 from application.writer import Writer, utc_now
@@ -55,6 +58,7 @@ cli.add_typer(imports, name="import")
 cli.add_typer(account, name="account")
 cli.add_typer(client, name="client")
 cli.add_typer(keys, name="keys")
+cli.add_typer(identity, name="identity")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
@@ -124,6 +128,7 @@ def serve(
                 master,
                 wordings=load_wordings(settings.var, law_book()),
                 public_url=settings.public_url,
+                openid_door=_openid_door(settings),
                 keys_url=keys_url,
             ),
             host=settings.host,
@@ -161,6 +166,15 @@ def serve(
             helper.join(15)
         for server_of, _ in kept_up:
             server_of.leave()
+
+
+def _openid_door(settings: Settings) -> OpenIDDoor | None:
+    try:
+        found = OpenIDSettings.of(settings)
+    except BadSettings as bad:
+        console.print(str(bad), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    return OpenIDDoor(found, open_session, utc_now) if found else None
 
 
 def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:

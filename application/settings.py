@@ -4,6 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from application.access.addresses import is_secure
+
+
+class BadSettings(Exception):
+    """A setting is missing or wrong; the message names it, in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,9 @@ class Settings:
     ``public_url``: address that browsers use (OCOP_PUBLIC_URL; default http://host:port). With https, cookies are
     bound to the host and to https.
     ``log_format``: "json" or "text" (OCOP_LOG; default: text on a terminal).
+    ``public_url``: address by which browsers reach the service, without a path (OCOP_PUBLIC_URL; default: none).
+    ``openid_*``: login with an OpenID provider, see ``OpenIDSettings`` (OCOP_OPENID_ISSUER, OCOP_OPENID_CLIENT_ID,
+    OCOP_OPENID_CLIENT_SECRET or OCOP_OPENID_CLIENT_SECRET_FILE, OCOP_OPENID_NAME; default: no such login).
     """
 
     var: Path
@@ -39,6 +49,11 @@ class Settings:
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
     log_format: str | None = None
+    openid_issuer: str | None = None
+    openid_client_id: str | None = None
+    openid_client_secret: str | None = field(default=None, repr=False)
+    openid_client_secret_file: Path | None = None
+    openid_name: str | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -59,4 +74,70 @@ class Settings:
             port=port,
             public_url=(env.get("OCOP_PUBLIC_URL") or f"http://{host}:{port}").rstrip("/"),
             log_format=env.get("OCOP_LOG") or None,
+            openid_issuer=env.get("OCOP_OPENID_ISSUER") or None,
+            openid_client_id=env.get("OCOP_OPENID_CLIENT_ID") or None,
+            openid_client_secret=env.get("OCOP_OPENID_CLIENT_SECRET") or None,
+            openid_client_secret_file=_path(env.get("OCOP_OPENID_CLIENT_SECRET_FILE")),
+            openid_name=env.get("OCOP_OPENID_NAME") or None,
         )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIDSettings:
+    """Login with one OpenID provider.
+
+    ``issuer``: the provider's address, spelt as in its own documents; ``client_id``, ``client_secret``: ours there;
+    ``name``: text of the login button; ``public_url``: where the provider sends browsers back to.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+    public_url: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "OpenIDSettings | None":
+        """The provider's settings, None without an issuer; raises BadSettings when they are incomplete or unsafe."""
+        if settings.openid_issuer is None:
+            return None
+        return cls(
+            issuer=_address("OCOP_OPENID_ISSUER", settings.openid_issuer, "issuer"),
+            client_id=_given("OCOP_OPENID_CLIENT_ID", settings.openid_client_id),
+            client_secret=_given("OCOP_OPENID_CLIENT_SECRET", settings.openid_client_secret or _secret_in(settings)),
+            name=settings.openid_name or "OpenID",
+            public_url=_address("OCOP_PUBLIC_URL", settings.public_url, "origin"),
+        )
+
+
+def _given(name: str, value: str | None) -> str:
+    if value is None:
+        raise BadSettings(f"Thiếu {name}, cần khi có OCOP_OPENID_ISSUER. {name} is needed with OCOP_OPENID_ISSUER.")
+    return value
+
+
+def _address(name: str, value: str | None, kind: Literal["issuer", "origin"]) -> str:
+    url = _given(name, value)
+    if not is_secure(url) or "?" in url or (kind == "origin" and url.count("/") != 2):
+        raise BadSettings(
+            f"{name} phải là địa chỉ https (http chỉ trên chính máy này), không có tham số."
+            f" {name} must be an https address (http on this machine only) without a query"
+            f"{' and without a path' if kind == 'origin' else ''}."
+        )
+    return url
+
+
+def _secret_in(settings: Settings) -> str | None:
+    path = settings.openid_client_secret_file
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError):
+        raise BadSettings(
+            "Không đọc được tệp OCOP_OPENID_CLIENT_SECRET_FILE. OCOP_OPENID_CLIENT_SECRET_FILE cannot be read."
+        ) from None

@@ -49,6 +49,7 @@ ALLOWED = {
         "anyio",
         "argon2",
         "pyotp",
+        "joserfc",
         "psycopg_pool",
     },
     "projections": {"psycopg", "structlog"},
@@ -69,6 +70,7 @@ ALLOWED = {
         "jinja2",
         "markupsafe",
         "segno",
+        "authlib",
     },
 }
 

@@ -127,22 +127,45 @@ class Sessions:
             rows = await (await connection.execute(_OF_PERSON, (person,))).fetchall()
         return [session for row in rows if (session := self._told(row)).alive(now)]
 
-    async def open_for(self, person: UUID, *, proof: Proof | str = Proof.PASSWORD, address: str | None = None) -> str:
-        """Open a session for somebody who was proved elsewhere (OpenID), and return its token."""
+    async def open_for(
+        self,
+        person: UUID,
+        *,
+        proof: Proof | str = Proof.PASSWORD,
+        proved_at: datetime | None = None,
+        address: str | None = None,
+    ) -> str:
+        """Open a session for somebody who was proved elsewhere (OpenID), and return its token.
+
+        ``proved_at``: when that was, if not just now; an old login elsewhere is no fresh proof here.
+        """
         async with self._pool.connection() as connection, connection.transaction():
-            opened = await self.insert(connection, person, Proof(proof))
+            opened = await self.insert(connection, person, Proof(proof), proved_at=proved_at)
             await note(connection, self._clock(), Happened.LOGIN_SUCCEEDED, person=person, address=address)
         return opened.token
 
     async def insert(
-        self, connection: "AsyncConnection[Any]", person: UUID, proof: Proof, *, first_password: bool = False
+        self,
+        connection: "AsyncConnection[Any]",
+        person: UUID,
+        proof: Proof,
+        *,
+        first_password: bool = False,
+        proved_at: datetime | None = None,
     ) -> Opened:
         """Open a session within the caller's transaction."""
         now = self._clock()
         return await self._insert(
             connection,
             Session(
-                b"", person, proof, first_password, opened_at=now, seen_at=now, proved_at=now, ends_at=now + ABSOLUTE
+                b"",
+                person,
+                proof,
+                first_password,
+                opened_at=now,
+                seen_at=now,
+                proved_at=proved_at or now,
+                ends_at=now + ABSOLUTE,
             ),
         )
 
