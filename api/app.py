@@ -21,6 +21,7 @@ from api import (
     operations,
     personal_data,
     personnel,
+    personnel_accounts,
     regimes,
     supervisors,
 )
@@ -127,7 +128,7 @@ def create_app(
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
     parts = (commands, supervisors, councils, integrators, personal_data, regimes, operations)
-    for part in (*parts, login, oauth, access, openid, personnel):
+    for part in (*parts, login, oauth, access, openid, personnel, personnel_accounts):
         app.include_router(part.router)
     install(app)
     describe(app)

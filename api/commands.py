@@ -16,9 +16,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints, ValidationError
 from pydantic_core import to_json
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
+from api.bodies import read_body
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
 from api.personal_data import subject_named
@@ -41,43 +41,6 @@ router = APIRouter(prefix="/v1", tags=["commands"])
 
 NOT_FOUND_AFTER = 0.05
 """Seconds before which no command is answered "not found": so the time tells nothing of what exists elsewhere."""
-MAX_BODY = 1_000_000
-"""Largest body in bytes."""
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, refused when it is too large or not declared as JSON."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem(
-            "unsupported-media-type",
-            "Nội dung phải là application/json.",
-            "The content must be application/json.",
-            hint_vi="Gửi tiêu đề Content-Type: application/json.",
-            hint_en="Send Content-Type: application/json.",
-        )
-    declared = request.headers.get("content-length", "0")
-    parts, size = [], 0
-    if not declared.isdigit() or int(declared) <= MAX_BODY:
-        try:
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY:
-                    break
-                parts.append(part)
-            else:
-                return b"".join(parts)
-        except ClientDisconnect:
-            raise Problem(
-                "bad-request", "Kết nối đóng trước khi gửi xong.", "The connection closed before all of it was sent."
-            ) from None
-    raise Problem(
-        "too-large",
-        f"Nội dung vượt {MAX_BODY:,} byte.".replace(",", "."),
-        f"The content exceeds {MAX_BODY:,} bytes.",
-        hint_vi="Chỉ gửi mã SHA-256 của tệp, không gửi tệp.",
-        hint_en="Send the SHA-256 of files, not the files.",
-    )
 
 
 def parse(kind: type[Command], body: bytes) -> Command:

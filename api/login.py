@@ -4,18 +4,17 @@ The token goes into ``Authorization: Bearer``; no cookie is set or taken here, s
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints
 from pydantic_core import to_json
 
-from api.commands import read_body
+from api.bodies import read_value, takes
 from api.forms import address_of
 from api.identity import bearer_token, identify_limited, unauthenticated
-from api.problems import field_problem
 from application.access.accounts import Accounts
 from application.access.sessions import Opened, Proof, Session, Sessions
 from domain.values import Line, Value
@@ -86,21 +85,6 @@ class Whoami(BaseModel):
     scopes: list[str] = []
 
 
-Body = TypeVar("Body", bound=Value)
-
-
-async def _read(request: Request, kind: type[Body]) -> Body:
-    try:
-        return kind.model_validate_json(await read_body(request) or b"{}")
-    except ValidationError as error:
-        raise field_problem(error.errors(include_url=False, include_input=False)) from None
-
-
-def _takes(kind: type[Value]) -> dict[str, Any]:
-    """The body in the OpenAPI document; it is read by hand, within a limit."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": kind.model_json_schema()}}}}
-
-
 def _told(opened: Opened) -> Response:
     session = opened.session
     told = LoggedIn(
@@ -126,10 +110,10 @@ def _accounts(request: Request) -> Accounts:
     return accounts
 
 
-@router.post("/login", response_model=LoggedIn, openapi_extra=_takes(LogIn))
+@router.post("/login", response_model=LoggedIn, openapi_extra=takes(LogIn))
 async def log_in_by_json(request: Request) -> Response:
     """Log in (đăng nhập): a token for login, password and code."""
-    body = await _read(request, LogIn)
+    body = await read_value(request, LogIn)
     return _told(await _accounts(request).log_in(body.login, body.password, body.code, address_of(request)))
 
 
@@ -154,11 +138,11 @@ async def whoami(request: Request) -> Response:
     return Response(to_json(told), 200, NO_STORE, "application/json")
 
 
-@router.post("/login/password", response_model=LoggedIn, openapi_extra=_takes(ChangePassword))
+@router.post("/login/password", response_model=LoggedIn, openapi_extra=takes(ChangePassword))
 async def change_password_by_json(request: Request) -> Response:
     """Change the password (đổi mật khẩu): all the person's tokens end, a new one is answered."""
     session = await _session(request)
-    body = await _read(request, ChangePassword)
+    body = await read_value(request, ChangePassword)
     return _told(
         await _accounts(request).change_password(session, body.old_password, body.new_password, address_of(request))
     )
@@ -172,19 +156,19 @@ async def begin_totp_by_json(request: Request) -> Response:
     return Response(to_json(told), 200, NO_STORE, "application/json")
 
 
-@router.post("/login/totp/confirm", response_model=LoggedIn, openapi_extra=_takes(ConfirmTotp))
+@router.post("/login/totp/confirm", response_model=LoggedIn, openapi_extra=takes(ConfirmTotp))
 async def confirm_totp_by_json(request: Request) -> Response:
     """Confirm the new secret by a code of it (xác nhận khóa tạo mã): a new token is answered."""
     session = await _session(request)
-    body = await _read(request, ConfirmTotp)
+    body = await read_value(request, ConfirmTotp)
     return _told(await _accounts(request).confirm_totp(session, body.code, address_of(request)))
 
 
-@router.post("/login/prove", response_model=LoggedIn, openapi_extra=_takes(Prove))
+@router.post("/login/prove", response_model=LoggedIn, openapi_extra=takes(Prove))
 async def prove_by_json(request: Request) -> Response:
     """Prove again who is there (xác thực lại): a new token in the old one's place, fresh for five minutes."""
     session = await _session(request)
-    body = await _read(request, Prove)
+    body = await read_value(request, Prove)
     return _told(await _accounts(request).reauthenticate(session, body.password, body.code, address_of(request)))
 
 

@@ -82,14 +82,14 @@ async def persons(
 @router.get("/persons/{person_id}", dependencies=[Depends(fresh)])
 async def person(request: Request, actor: Caller, person_id: UUID) -> Response:
     """One person. ETag is the version that If-Match names."""
-    row = await _seen(request, actor, person_id)
+    row = await seen(request, actor, person_id)
     return Response(to_json(row), 200, {"ETag": etag(row["version"])}, "application/json")
 
 
 @router.get("/persons/{person_id}/trail", dependencies=[Depends(fresh)])
 async def person_trail(request: Request, actor: Caller, person_id: UUID) -> dict[str, Any]:
     """Everything that was decided about a person's powers, by whom and on which paper."""
-    await _seen(request, actor, person_id)
+    await seen(request, actor, person_id)
     async with request.app.state.pool.connection() as connection:
         return {"person_id": person_id, "facts": await trail_of(connection, person_id, 0, 1000)}
 
@@ -97,7 +97,7 @@ async def person_trail(request: Request, actor: Caller, person_id: UUID) -> dict
 @router.get("/persons/{person_id}/authority", dependencies=[Depends(fresh)])
 async def authority(request: Request, actor: Caller, person_id: UUID, on: date | None = None) -> dict[str, Any]:
     """What could this person do on that day, by which rule and by which paper?"""
-    row = await _seen(request, actor, person_id)
+    row = await seen(request, actor, person_id)
     day, law = on or today(request), request.app.state.law
     directory: Directory = request.app.state.directory
     held = await directory.powers(person_id, day)
@@ -116,7 +116,8 @@ def _permits(law: LawBook, power: Power, day: date) -> list[dict[str, Any]]:
     ]
 
 
-async def _seen(request: Request, actor: Caller, person_id: UUID) -> dict[str, Any]:
+async def seen(request: Request, actor: Caller, person_id: UUID) -> dict[str, Any]:
+    """The person, if it is one of the reader's area; raises the 404 problem."""
     async with request.app.state.pool.connection() as connection:
         row = await person_of(connection, Scope.of(actor), person_id, today(request))
     if row is None:
