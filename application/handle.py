@@ -15,6 +15,7 @@ from domain import personal
 from domain.authority import check_held
 from domain.command import Command, Context
 from domain.decide import authorise, take
+from domain.law.authority import DEFAULT_DENY
 from domain.law.book import LawBook
 from domain.refusals import NotFound, NotHeld, OutsideArea, Refusal
 from domain.sealing import Seals
@@ -177,10 +178,16 @@ def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:
             return asked_as, authorise(state, order.command, asked_as)
         except Refusal as refusal:
             refusals.append(refusal)
-    # A role that sees the case says why it may not; one outside its area only that there is nothing.
-    raise next((r for r in refusals if not isinstance(r, OutsideArea | NotHeld)), refusals[0])
+    # Of several roles, one that a rule denies says more than one that no rule permits; one outside its area, least.
+    raise min(refusals, key=_weight)
+
+
+def _weight(refusal: Refusal) -> int:
+    if isinstance(refusal, OutsideArea | NotHeld):
+        return 2
+    return 1 if refusal.rule == DEFAULT_DENY else 0
 
 
 def place_of(state: Any, actor: Actor) -> str:
-    """Where a fact happened: the product's commune, else the area of the council or the authority."""
+    """Where a fact happened: the product's commune, else the area of the council, the office or the authority."""
     return str(getattr(state, "commune", "") or getattr(state, "area", "") or actor.area)
