@@ -64,7 +64,7 @@ class OpenIDDoor:
         self.provider = Provider(settings, clock)
         self.secure = settings.public_url.startswith("https:")
         # Without https (this machine only) browsers take neither the prefix nor the attribute.
-        self.cookie = "__Host-ocop-login" if self.secure else "ocop-login"
+        self.cookie = "__Host-ocop-openid" if self.secure else "ocop-openid"
 
     def browser_of(self, request: Request) -> str | None:
         """The browser's secret, if it has one of ours."""
