@@ -107,7 +107,7 @@ class Hostility:
 
     def stored(self) -> tuple[Any, ...]:
         """Sessions and identities: what a refused login must leave as it is."""
-        query = "SELECT (SELECT count(*) FROM access.test_sessions), (SELECT count(*) FROM access.identities)"
+        query = "SELECT (SELECT count(*) FROM read.test_sessions), (SELECT count(*) FROM access.identities)"
         return self.service.rows(query)[0]
 
     def callback(self, browser: httpx.Client, **query: str) -> str:

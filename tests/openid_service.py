@@ -23,7 +23,7 @@ from application.writer import utc_now
 from tests.conftest import projector_for
 
 SESSIONS = (
-    "CREATE TABLE IF NOT EXISTS access.test_sessions (token text PRIMARY KEY, person uuid, acr text, amr text[],"
+    "CREATE TABLE IF NOT EXISTS read.test_sessions (token text PRIMARY KEY, person uuid, acr text, amr text[],"
     " auth_time timestamptz, step_up boolean)"
 )
 COOKIE = "ocop-session"
@@ -34,7 +34,7 @@ async def open_session(request: Request, response: Response, login: ProvenLogin)
     token = secrets.token_urlsafe(32)
     row = (token, login.person, login.acr, list(login.amr), login.auth_time, login.step_up)
     async with request.app.state.pool.connection() as connection:
-        await connection.execute("INSERT INTO access.test_sessions VALUES (%s, %s, %s, %s, %s, %s)", row)
+        await connection.execute("INSERT INTO read.test_sessions VALUES (%s, %s, %s, %s, %s, %s)", row)
     response.set_cookie(COOKIE, token, httponly=True, samesite="lax")
 
 
@@ -64,7 +64,7 @@ def application(settings: Settings) -> FastAPI:
     @app.get("/test/me", include_in_schema=False)
     async def me(request: Request) -> dict[str, Any]:
         async with request.app.state.pool.connection() as connection:
-            query = "SELECT person, acr, amr, auth_time, step_up FROM access.test_sessions WHERE token = %s"
+            query = "SELECT person, acr, amr, auth_time, step_up FROM read.test_sessions WHERE token = %s"
             row = await (await connection.execute(query, (request.cookies.get(COOKIE, ""),))).fetchone()
         return dict(zip(("person", "acr", "amr", "auth_time", "step_up"), row, strict=True)) if row else {}
 

@@ -186,8 +186,9 @@ def test_without_a_name_only_one_key_may_fit() -> None:
         jwk(PRIVATE["RS256"], e="=="),
         {k: v for k, v in jwk(PRIVATE["RS256"]).items() if k != "n"},
         PRIVATE["RS256"].as_dict(private=True),
-        jwk(PRIVATE["RS256"], n=jwk(PRIVATE["RS256"])["n"][:171]),  # 1024 bits
-        jwk(PRIVATE["RS256"], n="A" * 171 + jwk(PRIVATE["RS256"])["n"][:171]),
+        jwk(PRIVATE["RS256"], n=jwk(PRIVATE["RS256"])["n"][:170] + "A"),  # 1024 bits
+        jwk(PRIVATE["RS256"], n="A" * 172 + jwk(PRIVATE["RS256"])["n"][:168] + "AA"),
+        jwk(PRIVATE["RS256"], n=jwk(PRIVATE["RS256"])["n"][:340] * 20),  # 40800 bits
         OctKey.generate_key(256).as_dict(private=True),
         ECKey.generate_key("P-384").as_dict(private=False),
         jwk(PRIVATE["ES256"], kty=["EC"]),
@@ -199,6 +200,11 @@ def test_a_key_that_is_unfit_is_left_out(entry: Any) -> None:
     keys = public_keys({"keys": [entry, jwk(PRIVATE["EdDSA"])]})
 
     assert [key.kid for key in keys] == ["ed"]
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 4096])
+def test_an_rsa_key_of_any_usual_length_is_taken(bits: int) -> None:
+    assert len(public_keys({"keys": [jwk(RSAKey.generate_key(bits))]})) == 1
 
 
 def test_a_point_that_is_on_no_curve_verifies_nothing() -> None:

@@ -115,12 +115,16 @@ def test_what_is_stored_of_a_login_finishes_none(database: str) -> None:
     over(database, story)
 
 
-def test_the_tables_are_the_services(database: str) -> None:
-    query = "SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'access' ORDER BY 1"
-    with psycopg.connect(database) as connection:
-        owners = dict(connection.execute(query).fetchall())
-
-    assert owners.items() >= {"identities": "ocop_service", "openid_logins": "ocop_service"}.items()
+def test_the_service_may_change_no_link_and_drop_no_table(database: str) -> None:
+    with psycopg.connect(service_conninfo(database), autocommit=True) as connection:
+        for statement in (
+            "UPDATE access.identities SET person = gen_random_uuid()",
+            "TRUNCATE access.identities",
+            "DROP TABLE access.identities",
+            "DROP TABLE access.openid_logins",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
 
 
 def test_an_operator_links_lists_and_unlinks(own_database: str, monkeypatch: pytest.MonkeyPatch) -> None:

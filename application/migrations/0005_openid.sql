@@ -1,7 +1,8 @@
 -- OpenID Connect login: whose identity at a provider is which person, and logins that have been begun.
 -- What is written here is no fact of the journal: it says how somebody proves who they are, not what they may do.
 
-CREATE SCHEMA IF NOT EXISTS access AUTHORIZATION ocop_service;
+CREATE SCHEMA IF NOT EXISTS access;
+GRANT USAGE ON SCHEMA access TO ocop_service;
 
 -- One identity of a provider is one person, and a person has one identity at a provider.
 CREATE TABLE access.identities (
@@ -27,5 +28,5 @@ CREATE TABLE access.openid_logins (
 );
 CREATE INDEX openid_logins_ends_at ON access.openid_logins (ends_at);
 
-ALTER TABLE access.identities OWNER TO ocop_service;
-ALTER TABLE access.openid_logins OWNER TO ocop_service;
+GRANT SELECT, INSERT, DELETE ON access.identities TO ocop_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON access.openid_logins TO ocop_service;
