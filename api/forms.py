@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from api.problems import Problem
+from application.access.addresses import is_local_path
 
 MAX_FORM = 20_000
 """Largest form in bytes: a login, two passwords and a path."""
@@ -58,11 +59,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
 def local_path(given: str, otherwise: str = "/account") -> str:
     """The path to go on to, if it is one of this service; anything that might lead elsewhere is not."""
-    plain = given.isascii() and given.isprintable() and not any(c in given for c in "\\ \t")
-    if not plain or len(given) > 500 or not given.startswith("/") or given.startswith("//"):
-        return otherwise
-    parts = urlsplit(given)
-    return given if not parts.scheme and not parts.netloc else otherwise
+    return given if is_local_path(given) else otherwise
 
 
 def address_of(request: Request) -> str:
