@@ -1,4 +1,4 @@
-"""The command line of the law: ``ocop law import-sheets``, ``page``, ``seal`` and ``recheck``."""
+"""The command line of the law: ``ocop law import-sheets``, ``page``, ``authority``, ``seal`` and ``recheck``."""
 
 import time
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 import domain.law
+from api.authority_page import NoPlace, authority_part, put_into
 from api.installation import installed_settings
 from api.law_page import SHEETS_PAGE, law_page
 from api.law_sheets_page import sheets_page
@@ -27,6 +28,7 @@ law = typer.Typer(no_args_is_help=True, help="The rule files: official wording, 
 console = Console(stderr=True)
 
 PAGE = Path("docs") / "law.md"
+SECURITY_PAGE = Path("docs") / "security.md"
 SHOWN = 50
 """Deviations that are printed one by one."""
 
@@ -70,6 +72,25 @@ def page(to: Annotated[Path, typer.Option(help="File to write.")] = PAGE) -> Non
 def current_page() -> str:
     """The page as the rule files give it now."""
     return law_page(law_book(), {name: command.vi for name, command in COMMANDS.items()})
+
+
+@law.command()
+def authority(to: Annotated[Path, typer.Option(help="Page to write into.")] = SECURITY_PAGE) -> None:
+    """Write who may do what, and the numbers, between the markers of the page of security."""
+    try:
+        to.write_text(put_into(to.read_text(encoding="utf-8"), current_authority()), encoding="utf-8")
+    except OSError as error:
+        console.print(f"{to}: {error.strerror}", style="red", markup=False)
+        raise typer.Exit(2) from None
+    except NoPlace as missing:
+        console.print(f"{to}: thiếu chỗ đánh dấu / no markers: {missing}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    console.print(str(to), markup=False)
+
+
+def current_authority() -> str:
+    """The generated part of the page of security as table, law and code give it now."""
+    return authority_part(law_book(), {name: command.vi for name, command in COMMANDS.items()})
 
 
 @law.command()
