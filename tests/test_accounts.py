@@ -155,6 +155,15 @@ def test_guessing_is_slowed_twofold_each_time_and_then_locked(door: Door) -> Non
     assert door.clock() - began == timedelta(minutes=15)
 
 
+def test_after_a_lock_failures_are_counted_anew(door: Door) -> None:
+    _, login = door.somebody()
+    guessed(door, login, 10)
+    door.clock.move(minutes=15)
+
+    assert [door.outcome(login, "wrong password !")[0] for _ in range(2)] == ["login-refused"] * 2
+    assert door.outcome(login) == ("in",)
+
+
 def test_who_locks_a_login_from_outside_does_not_keep_its_owner_from_proving_again(door: Door) -> None:
     _, login = door.somebody()
     session = door.log_in(login).session

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import psycopg
 import pytest
+from fastapi import Request
 
+from api.identity import Identity, demand_fresh_proof, identify, identify_limited
+from api.problems import Problem
 from application.access.housekeeping import sweep_once
-from application.access.refusals import LoginRefused
+from application.access.refusals import LoginRefused, ProofNeeded
 from application.access.sessions import ABSOLUTE, IDLE, STEP_UP, Proof
 from application.access.tokens import KEPT
 from tests.door import HERE, PHRASE, Door
@@ -198,6 +202,53 @@ def test_the_list_of_sessions_tells_those_that_live(door: Door) -> None:
     assert [s.csrf for s in listed] == [""]
 
 
+def asking(door: Door, token: str) -> Request:
+    """A request with a bearer token, as a route gets it."""
+    state = SimpleNamespace(sessions=door.sessions, clients=door.clients, clock=door.clock, public_url="http://ocop")
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    app = SimpleNamespace(state=state)
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": headers, "app": app})
+
+
+def test_a_route_knows_who_calls_by_either_kind_of_token(door: Door) -> None:
+    person = uuid4()
+    client, secret = door.run(door.clients.register(person, ["events:read"]))
+    token = door.run(door.sessions.open_for(person, proof="totp"))
+    bearer = door.run(door.clients.token(client, secret, None, HERE)).token
+
+    by_session, by_client = door.run(identify(asking(door, token))), door.run(identify(asking(door, bearer)))
+
+    assert by_session == Identity(person, door.session(token))
+    assert by_client == Identity(person, None, client, frozenset({"events:read"}))
+    for nobody in ("", "made-up", "oct.made-up"):
+        with pytest.raises(Problem) as refused:
+            door.run(identify(asking(door, nobody)))
+        assert refused.value.code == "unauthenticated"
+
+
+def test_a_limited_session_is_nobody_to_a_route_that_does_not_mend_it(door: Door) -> None:
+    person, login = door.somebody()
+    once = door.run(door.accounts.reset(person))
+    signing, signer = door.somebody(signs=True)
+    for token, path in ((door.log_in(login, once).token, "password"), (door.log_in(signer).token, "totp")):
+        with pytest.raises(Problem) as refused:
+            door.run(identify(asking(door, token)))
+        assert refused.value.code == "account-unfinished"
+        assert f"/account/{path}" in refused.value.hint_en
+        assert door.run(identify_limited(asking(door, token))).person in (person, signing)
+
+
+def test_a_weighty_act_wants_a_person_proved_within_five_minutes(door: Door) -> None:
+    request = asking(door, door.run(door.sessions.open_for(uuid4(), proof="totp")))
+    identity = door.run(identify(request))
+
+    demand_fresh_proof(request, identity)
+    door.clock.move(seconds=STEP_UP + 1)
+    for whoever in (identity, Identity(uuid4(), client="ocop-1")):
+        with pytest.raises(ProofNeeded):
+            demand_fresh_proof(request, whoever)
+
+
 def test_what_has_ended_is_swept_and_what_lives_stays(door: Door) -> None:
     person = uuid4()
     door.run(door.sessions.open_for(person))
@@ -215,15 +266,12 @@ def test_what_has_ended_is_swept_and_what_lives_stays(door: Door) -> None:
     assert door.session(living) is not None
     assert door.run(door.clients.bearer(old)) is None
     with psycopg.connect(door.url) as connection:
-        counts = [
-            connection.execute(query).fetchone()
-            for query in (
-                "SELECT count(*) FROM access.sessions",
-                "SELECT count(*) FROM access.client_tokens",
-                "SELECT count(*) FROM access.client_secrets",
-            )
-        ]
-    assert counts == [(1,), (0,), (1,)]
+        sessions = connection.execute("SELECT person FROM access.sessions").fetchall()
+        tokens = connection.execute("SELECT count(*) FROM access.client_tokens").fetchall()
+        secrets = connection.execute(
+            "SELECT count(*) FROM access.client_secrets WHERE client = %s", (client,)
+        ).fetchall()
+    assert (sessions, tokens, secrets) == ([(person,)], [(0,)], [(1,)])
     assert len(door.logged()) == logged
     door.clock.move(days=2)
     door.run(sweep_once(door.pool, door.clock()))

@@ -32,9 +32,7 @@ ABOUT_TOTP = "access totp"
 LOGINS = Counter("ocop_logins", "Attempts to log in or to prove again, by outcome", ["outcome"])
 
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}")
-_COLUMNS = (
-    "person, login, password_hash, password_at, first_password, totp, totp_pending, totp_step, closed_at, last_login_at"
-)
+_COLUMNS = "person, login, password_hash, password_at, first_password, totp, totp_pending, closed_at, last_login_at"
 _BY_LOGIN = f'SELECT {_COLUMNS} FROM access.accounts WHERE lower(login COLLATE "C") = lower(%s COLLATE "C")'
 _BY_PERSON = f"SELECT {_COLUMNS} FROM access.accounts WHERE person = %s"
 _ALL = f'SELECT {_COLUMNS} FROM access.accounts ORDER BY lower(login COLLATE "C")'
@@ -51,7 +49,8 @@ _RESET = (
     " WHERE person = %s AND closed_at IS NULL RETURNING login"
 )
 _CLOSE = "UPDATE access.accounts SET closed_at = %s WHERE person = %s AND closed_at IS NULL RETURNING login"
-# One statement takes the login, the code and the hash it was proved against: what changed meanwhile refuses it.
+# One statement takes the login, the code and the hash it was proved against: a used code, a closed
+# account and what changed meanwhile refuse it.
 _TAKE = (
     "UPDATE access.accounts SET last_login_at = %s, password_hash = %s, totp_step = coalesce(%s, totp_step)"
     " WHERE person = %s AND closed_at IS NULL AND password_hash = %s AND totp IS NOT DISTINCT FROM %s"
@@ -98,7 +97,6 @@ class _Row:
     first_password: bool
     totp: str | None
     totp_pending: str | None
-    totp_step: int | None
     closed_at: datetime | None
     last_login_at: datetime | None
 
@@ -323,20 +321,19 @@ class Accounts:
     ) -> _Proved:
         """Compare one password and one code, whether or not there is such an account."""
         fits = await self._passwords.verify(row.password_hash if row else None, password)
-        if row is None or not fits or not self._usable(row):
+        if row is None or not fits or self._expired(row):
             raise await self._failed(row, attempts, address)
         step = None
         if row.totp is not None:
             step = totp.step_of(await self._unsealed(row.totp), code, self._clock())
-            if step is None or step <= (row.totp_step or 0):
+            if step is None:  # whether it was used already is for ``_TAKE`` to say
                 raise await self._failed(row, attempts, address)
         outdated = self._passwords.outdated(row.password_hash)
         fresh = await self._passwords.hash(password) if outdated else row.password_hash
         return _Proved(row, step, fresh, attempts)
 
-    def _usable(self, row: _Row) -> bool:
-        ended = row.first_password and self._clock() - row.password_at > FIRST_PASSWORD_LIVES
-        return row.closed_at is None and not ended
+    def _expired(self, row: _Row) -> bool:
+        return row.first_password and self._clock() - row.password_at > FIRST_PASSWORD_LIVES
 
     @staticmethod
     def _taking(proved: _Proved, now: datetime) -> tuple[Any, ...]:
