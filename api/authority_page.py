@@ -1,6 +1,6 @@
 """The generated part of docs/security.md: who may do what, by which rule, and the numbers as they are in the code."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from application.seals import KEPT_SECONDS
 from domain.law.authority import ANYBODY, EVERYBODY, Table
 from domain.law.book import LawBook
 from domain.law.models import MARK_NAMES, Competence, Mark, Regime
+from domain.streams import CATALOGUE
 from domain.values import ROLE_NAMES, Role
 
 BEGIN = "<!-- authority: begin; written by `ocop law authority` from the decision table and the law, do not edit -->"
@@ -39,6 +40,13 @@ HANDS = {
     "grant": "giao quyền · grant",
     "receive": "nhận quyền · receive",
 }
+OTHERWISE = {
+    "submit": "ai ghi nhận yêu cầu xóa dữ liệu · who recorded a request to erase",
+    "score": "ai đã nộp phiếu đánh giá sản phẩm · who handed in a sheet on the product",
+    "change": "ai đã nộp phiếu ở vòng sau vòng đầu · who handed in a sheet in a later round",
+    "receive": "người được giao quyền · whom the powers are for",
+}
+"""Hands that no fact's class gives."""
 SEPARATION = ("Quy tắc · Rule", "Nội dung", "In English", "Việc · Acts", "Căn cứ", "Mức độ · Mark")
 
 
@@ -188,11 +196,21 @@ def _separation(known: Table) -> Iterator[str]:
         for deny in known.holders
     ]
     yield from table(SEPARATION, rows)
-    by_hand = [
-        (HANDS[hand], ", ".join(f"`{name}`" for name, entry in known.commands.items() if hand in entry.hands))
-        for hand in HANDS
+    heads = ("Phần việc · Hand", "Ai có · Who has it", "Lệnh xét đến · Commands held to it")
+    rows = [
+        (
+            told,
+            "; ".join([*(f"`{name}`" for name in facts_with(hand)), *([OTHERWISE[hand]] if hand in OTHERWISE else [])]),
+            ", ".join(f"`{name}`" for name, entry in known.commands.items() if hand in entry.hands),
+        )
+        for hand, told in HANDS.items()
     ]
-    yield from table(("Phần việc · Hand", "Lệnh · Commands"), [row for row in by_hand if row[1]])
+    yield from table(heads, rows)
+
+
+def facts_with(hand: str) -> list[str]:
+    """Stored names of the facts by which whoever acts has a hand in their matter."""
+    return [name for name, fact in CATALOGUE.items() if (fact.hand or "").partition("/")[2] == hand]
 
 
 def _fresh_proof(known: Table, commands: Mapping[str, str]) -> Iterator[str]:
@@ -223,72 +241,63 @@ def _numbers(law: LawBook) -> Iterator[str]:
     yield from table(("Cái gì · What", "Giá trị · Value", "Ở đâu · Where"), list(numbers(law)))
 
 
-def numbers(law: LawBook) -> Iterable[Row]:
+def numbers(law: LawBook) -> Iterator[Row]:
     """Every number that docs/security.md speaks of: what, value, and where it stands in the code."""
-    minutes, hours, days = "phút · min", "giờ · h", "ngày · d"
-    access = "application/access"
-    yield "Mật khẩu · Password", f"{passwords.SHORTEST}–{passwords.LONGEST} ký tự · characters", f"{access}/passwords.py"
-    yield (
-        "Argon2id",
-        f"{passwords.MEMORY_KIB // 1024} MiB, {passwords.PASSES} lượt · passes, {passwords.LANES} luồng · lane",
-        f"{access}/passwords.py",
-    )
-    yield (
-        "Băm cùng lúc, chờ · Hashes at once, waiting",
-        f"{passwords.AT_ONCE}, {passwords.MOST_WAITING}",
-        f"{access}/passwords.py",
-    )
-    accounts = f"{access}/accounts.py"
-    yield "Mật khẩu cấp một lần sống · One-time password lives", f"{FIRST_PASSWORD_LIVES.days} {days}", accounts
-    where = f"{access}/throttle.py"
-    yield "Chậm dần từ lần sai thứ · Slowed from failure", str(throttle.SLOW_FROM), where
-    yield "Khóa từ lần sai thứ · Locked at failure", f"{throttle.LOCK_AT}, {_min(throttle.LOCK)} {minutes}", where
-    yield (
-        "Một địa chỉ · One address: slowed, locked",
-        f"{throttle.ADDRESS_SLOW_FROM}, {throttle.ADDRESS_LOCK_AT} / {_min(throttle.ADDRESS_WINDOW)} {minutes}",
-        where,
-    )
-    where = f"{access}/sessions.py"
-    yield "Phiên không dùng · Session unused", f"{_min(sessions.IDLE)} {minutes}", where
-    yield "Phiên dài nhất · Session at most", f"{_min(sessions.ABSOLUTE) // 60} {hours}", where
-    yield "Xác thực còn mới · Proof is fresh for", f"{sessions.STEP_UP // 60} {minutes}", where
-    yield (
-        "Mã xác thực · Code",
-        f"bước · step {totp.STEP} s, lệch · off by {totp.DRIFT}, mỗi mã một lần · each once",
-        f"{access}/totp.py",
-    )
-    where = f"{access}/clients.py"
-    yield "Mã truy cập dịch vụ · Service token", f"{_min(clients.TOKEN_LIVES)} {minutes}", where
-    yield "Hai bí mật cùng sống khi đổi · Two secrets at a rotation", f"{_min(clients.OVERLAP) // 60} {hours}", where
-    yield (
-        "Đăng nhập OpenID dở dang · OpenID login under way",
-        f"{_min(openid_logins.LIFE)} {minutes}",
-        f"{access}/openid_logins.py",
-    )
-    yield (
-        "Quyền, mã đã đọc được tin · Powers and tokens read are believed",
-        f"{LIFETIME:g} s, {KEPT.total_seconds():g} s",
-        f"application/directory.py, {access}/tokens.py",
-    )
-    yield "Khóa đã mở giữ · An opened key is kept", f"{KEPT_SECONDS:g} s", "application/seals.py"
-    yield "“Không tìm thấy” không sớm hơn · “Not found” not before", f"{NOT_FOUND_AFTER * 1000:g} ms", "api/commands.py"
-    for name, told, unit in (
-        ("late_entry_days", "Nhập muộn phải ghi văn bản sau · Late entry names its paper after", days),
-        ("retention_process_months", "Lưu dữ liệu hồ sơ · Process data kept", "tháng · months"),
-        ("retention_consent_months", "Lưu dữ liệu đồng ý · Consent data kept", "tháng · months"),
-    ):
+    p, t, s, c = passwords, throttle, sessions, clients
+    argon = f"{p.MEMORY_KIB // 1024} MiB, {p.PASSES} lượt · passes, {p.LANES} luồng · lane"
+    code = f"bước · step {totp.STEP} s, lệch · off by {totp.DRIFT}, mỗi mã một lần · each once"
+    address = f"{t.ADDRESS_SLOW_FROM}, {t.ADDRESS_LOCK_AT} / {_span(t.ADDRESS_WINDOW)}"
+    found = {
+        "access/passwords.py": {
+            "Mật khẩu · Password": f"{p.SHORTEST}–{p.LONGEST} ký tự · characters",
+            "Băm mật khẩu · Hash of a password": f"argon2id, {argon}",
+            "Băm cùng lúc, chờ · Hashes at once, waiting": f"{p.AT_ONCE}, {p.MOST_WAITING}",
+        },
+        "access/accounts.py": {"Mật khẩu cấp một lần sống · One-time password lives": _span(FIRST_PASSWORD_LIVES)},
+        "access/throttle.py": {
+            "Chậm dần từ lần sai thứ · Slowed from failure": f"{t.SLOW_FROM}, đến · up to {_span(t.LONGEST_WAIT)}",
+            "Khóa từ lần sai thứ, trong · Locked at failure, for": f"{t.LOCK_AT}, {_span(t.LOCK)}",
+            "Một địa chỉ: chậm, khóa · One address: slowed, locked": address,
+        },
+        "access/totp.py": {"Mã xác thực · Code": code},
+        "access/sessions.py": {
+            "Phiên không dùng · Session unused": _span(s.IDLE),
+            "Phiên dài nhất · Session at most": _span(s.ABSOLUTE),
+            "Xác thực còn mới · Proof is fresh for": _span(timedelta(seconds=s.STEP_UP)),
+        },
+        "access/clients.py": {
+            "Mã truy cập dịch vụ · Service token": _span(c.TOKEN_LIVES),
+            "Hai bí mật cùng sống khi đổi · Two secrets at a rotation": _span(c.OVERLAP),
+        },
+        "access/openid_logins.py": {"Đăng nhập OpenID dở dang · OpenID login under way": _span(openid_logins.LIFE)},
+        "access/tokens.py": {"Mã đã đọc được tin · A token read is believed": _span(KEPT)},
+        "directory.py": {"Quyền đã đọc được tin · Powers read are believed": _span(timedelta(seconds=LIFETIME))},
+        "seals.py": {"Khóa đã mở giữ · An opened key is kept": _span(timedelta(seconds=KEPT_SECONDS))},
+    }
+    for file, values in found.items():
+        yield from ((what, value, f"application/{file}") for what, value in values.items())
+    floor = f"{NOT_FOUND_AFTER * 1000:g} ms"
+    yield "Lệnh: “không tìm thấy” không sớm hơn · Command: “not found” not before", floor, "api/commands.py"
+    for name, what, unit in SETTINGS:
         setting = law.practice.settings[name]
-        yield told, f"{setting.value} {unit} ({_mark(setting.mark)})", "domain/law/practice.toml"
+        yield what, f"{setting.value} {unit} ({_mark(setting.mark)})", "domain/law/practice.toml"
     term = law.practice.deadlines["erasure_decision"]
-    yield (
-        "Quyết định yêu cầu xóa · Deciding a request to erase",
-        f"{term.value} {days} ({_mark(term.mark)})",
-        "domain/law/practice.toml",
-    )
+    told = f"{term.value} ngày · days ({_mark(term.mark)})"
+    yield "Quyết định yêu cầu xóa · Deciding a request to erase", told, "domain/law/practice.toml"
 
 
-def _min(span: timedelta) -> int:
-    return int(span.total_seconds()) // 60
+SETTINGS = (
+    ("late_entry_days", "Nhập muộn phải ghi văn bản sau · Late entry names its paper after", "ngày · days"),
+    ("retention_process_months", "Lưu dữ liệu phục vụ hồ sơ · Process data kept", "tháng · months"),
+    ("retention_consent_months", "Lưu dữ liệu theo sự đồng ý · Consent data kept", "tháng · months"),
+)
+
+
+def _span(span: timedelta) -> str:
+    """A length of time in the largest unit it is whole in."""
+    seconds = int(span.total_seconds())
+    units = ((86_400 * 2, 86_400, "ngày · days"), (7_200, 3_600, "giờ · h"), (60, 60, "phút · min"), (0, 1, "giây · s"))
+    return next(f"{seconds // size} {unit}" for least, size, unit in units if seconds >= least and seconds % size == 0)
 
 
 def _mark(mark: Mark) -> str:
