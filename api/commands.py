@@ -101,7 +101,7 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
         answer = await writer.run(Order(command_id, target, command, actor, digest, expected, tuple(also)))
     except Refusal as refusal:
         noted(request, refusal.rule or refusal.code, actor, allowed=False)
-        if isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and kind.name not in OPENING):
+        if isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and not names_its_place(kind)):
             await asyncio.sleep(max(0.0, began + NOT_FOUND_AFTER - time.monotonic()))
             raise nothing_here() from None
         raise
@@ -110,6 +110,11 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     if isinstance(command, BookCommand):
         more["decision"] = await to_thread.run_sync(_decision, state.journal, answer, limiter=state.feed)
     return answered(answer, kind.stream, opened=kind.name in OPENING, more=more)
+
+
+def names_its_place(kind: type[Command]) -> bool:
+    """Whether a command opens something at a place named in its body: that it lies elsewhere tells nothing then."""
+    return kind.opens and bool({"commune", "area"} & set(kind.model_fields))
 
 
 def nothing_here() -> Problem:

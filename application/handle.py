@@ -174,10 +174,13 @@ def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:
     for actor in (order.actor, *order.also):
         asked_as = replace(ctx, actor=actor)
         try:
+            # The area first: what is refused about a case that is not the caller's to see would tell of it.
+            rule = authorise(state, order.command, asked_as)
             check_held(order.command, asked_as)
-            return asked_as, authorise(state, order.command, asked_as)
         except Refusal as refusal:
             refusals.append(refusal)
+        else:
+            return asked_as, rule
     # Of several roles, one that a rule denies says more than one that no rule permits; one outside its area, least.
     raise min(refusals, key=_weight)
 

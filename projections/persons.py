@@ -97,9 +97,7 @@ async def find_persons(
 async def person_of(connection: AsyncConnection[Any], scope: Scope, key: UUID, today: date) -> dict[str, Any] | None:
     """One person, or None when there is none in the scope."""
     condition, params = scope.where_area()
-    query: LiteralString = (
-        "SELECT * FROM read.persons WHERE stream = 'person' AND product_id = %(key)s AND " + condition
-    )
+    query: LiteralString = "SELECT * FROM read.persons WHERE stream = 'person' AND product_id = %(key)s AND "
     async with connection.cursor(row_factory=dict_row) as cursor:
         row = await (await cursor.execute(query, {**params, "key": key})).fetchone()
     return _person(row, today) if row else None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 from domain.command import Command, Context, Standing
-from domain.law.areas import NATION, areas, commune, province_of_area
+from domain.law.areas import NATION, areas, commune, covers, province_of_area
 from domain.office.state import Office
 from domain.person.facts import (
     AssignmentEnded,
@@ -89,16 +89,13 @@ class AssignRole(PersonCommand):
     decision_number: Line
     signer: Line
 
-    def standing(self, state: Person, ctx: Context) -> Standing:
-        """By the area the powers are to be held over."""
-        return Standing(None, None, self.area, province_of_area(self.area))
-
     def needs(self, state: Any, day: date) -> Sequence[UUID]:
         """The office."""
         return (self.office,) if self.office else ()
 
     def decide(self, state: Person, ctx: Context) -> list[PersonFact]:
         """The role fits the person's kind, the office and the area; nothing is held twice at a time."""
+        _within(ctx, self.area)
         self._check_role(state, ctx)
         office = self._office(ctx)
         for held in state.assignments.values():
@@ -162,7 +159,7 @@ class AssignRole(PersonCommand):
         if needs_none and self.office is None:
             return None
         office = ctx.others.get(self.office) if self.office else None
-        if not isinstance(office, Office):
+        if not isinstance(office, Office) or not covers(ctx.actor.area, office.area):
             raise Invalid("Cần cơ quan nơi giữ vai trò.", "It takes an office to hold the role in.", field="office")
         if not office.works_on(self.term.first):
             raise Invalid(
@@ -171,6 +168,15 @@ class AssignRole(PersonCommand):
                 field="term.first",
             )
         return office
+
+
+def _within(ctx: Context, area: str) -> None:
+    if not covers(ctx.actor.area, area):
+        raise Invalid(
+            f"Địa bàn {area} ngoài địa bàn của bạn.",
+            f"The area {area} lies outside yours.",
+            field="area",
+        )
 
 
 def _fits(kind: str, area: str) -> bool:
@@ -207,17 +213,12 @@ class EndAssignment(PersonCommand):
     decision_number: Line
     reason: Reasons
 
-    def standing(self, state: Person, ctx: Context) -> Standing:
-        """By the area the powers are held over."""
-        held = state.assignments.get(self.assignment)
-        area = held.area if held else state.area
-        return Standing(None, None, area, province_of_area(area))
-
     def decide(self, state: Person, ctx: Context) -> list[PersonFact]:
         """Ended once; a day in the past takes nothing from what was done until now."""
         held = state.assignments.get(self.assignment)
         if held is None:
             raise Invalid("Không có phân công này.", "There is no such assignment.", field="assignment")
+        _within(ctx, held.area)
         if held.ended_on is not None:
             return []
         if self.ends_on < held.term.first:
@@ -254,11 +255,6 @@ class Delegate(PersonCommand):
         other = ctx.others.get(self.delegate)
         return {"receive": frozenset({other.handle} if isinstance(other, Person) else ())}
 
-    def standing(self, state: Person, ctx: Context) -> Standing:
-        """By the area of the assignment whose powers are passed on."""
-        held = state.assignments.get(self.assignment)
-        return Standing(None, None, held.area if held else state.area, "")
-
     def decide(self, state: Person, ctx: Context) -> Sequence[Fact | For]:
         """Only one's own, only what may be delegated, only within the assignment's term; no chains."""
         if ctx.actor.id != ctx.stream_id or ctx.actor.delegator is not None:
@@ -276,7 +272,7 @@ class Delegate(PersonCommand):
         if unknown := [name for name in self.commands if name not in table.commands]:
             raise Invalid(f"Không có lệnh {unknown[0]}.", f"There is no command {unknown[0]}.", field="commands")
         other = ctx.others.get(self.delegate)
-        if not isinstance(other, Person):
+        if not isinstance(other, Person) or not covers(held.area, other.area):
             raise NotFound("Không có người nhận ủy quyền.", "There is no such delegate.", field="delegate")
         if other.kind != "official":
             raise Invalid("Chỉ ủy quyền cho cán bộ.", "Powers are delegated to officials only.", field="delegate")
