@@ -65,7 +65,7 @@ OF_THE_SESSION = [
     "session.scoring-closed",
     "session.concluded",
 ]
-ELSEWHERE = [*OF_THE_SESSION, "book.decision-issued", "person.delegation-given", "product.idea-accepted"]
+ELSEWHERE = [*OF_THE_SESSION, "book.decision-issued", "person.delegation-given", "product.result-published"]
 WRITTEN_ONCE = 3
 """Sheets that a loop hands in beside the one it is written for."""
 REFUSED = 3
