@@ -25,7 +25,6 @@ from pydantic_core import from_json, to_json
 
 from application.database import service_conninfo
 from application.keys import SHEETS, Key, KeyStore
-from application.store import StoreError
 from domain.refusals import BrokenSeal
 from domain.sealing import KeyDestroyed, Sealed, SealedField
 
