@@ -97,10 +97,11 @@ class Scene:
     def _stream(self, command: Any, who: Actor, moment: Moment) -> UUID:
         if isinstance(command, BookCommand):
             return book_id(command.level, who.area, (command.effective_on or moment.today).year)
+        if command.stream == "subject":
+            return uuid5(STREAMS, "subject")
         if command.opens and command.stream != "product":
             return uuid5(STREAMS, f"{command.stream} {len(self.histories)}")
-        none_yet = PRODUCT if command.stream == "product" else uuid5(STREAMS, str(command.stream))
-        return self.ids.get(command.stream, none_yet)
+        return self.ids.get(command.stream, PRODUCT)
 
     def then(self, *names: str) -> Scene:
         """The stored names of exactly the facts that followed in the command's own stream."""

@@ -108,7 +108,10 @@ class Case:
         return told
 
     def get(self, path: str, who: Role | Actor | str = Role.SUPERVISOR) -> Any:
-        answer = self.service.get(path, who, **{"X-Min-Position": str(self.position)})
+        deadline = time.monotonic() + 20
+        while (answer := self.service.get(path, who, **{"X-Min-Position": str(self.position)})).status_code == 503:
+            assert time.monotonic() < deadline, answer.text  # a server that was killed is up again in a moment
+            time.sleep(0.2)
         assert answer.status_code == 200, f"{path}: {answer.text}"
         return answer.json()
 
