@@ -100,10 +100,10 @@ class Shredder:
         while True:
             try:
                 await self.tick()
-                if loop.time() - retained >= retention_period:
-                    # What it writes puts the read models behind for a moment: it goes on soon, until nothing is left.
-                    if not await self.retain(legal_date(self._now())):
-                        retained = loop.time()
+                over = loop.time() - retained >= retention_period
+                # What it writes puts the read models behind for a moment: it goes on soon, until nothing is left.
+                if over and not await self.retain(legal_date(self._now())):
+                    retained = loop.time()
             except (psycopg.Error, StoreError, OSError) as error:
                 log.warning("shredder-waits-for-the-database", error=type(error).__name__)
             except Exception:
