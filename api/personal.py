@@ -46,7 +46,8 @@ async def shown(request: Request, reader: Actor, facts: Sequence[Told], *, own: 
     if reader.role not in (Role.INTEGRATOR, Role.PRODUCER):
         return await _opened(request, reader, facts)
     if own and reader.role is Role.PRODUCER:
-        return [_without(data, JUDGEMENTS) for data in await _opened(request, reader, facts)]
+        its_own = [replace(f, data=visited(f.name, f.version, f.data, _drop_others)) for f in facts]
+        return [_without(data, JUDGEMENTS) for data in await _opened(request, reader, its_own)]
     return [_without(visited(f.name, f.version, f.data, _drop), JUDGEMENTS) for f in facts]
 
 
@@ -113,6 +114,11 @@ def _spots(fact: Told) -> Iterator[tuple[Spot, Any]]:
 
     visited(fact.name, fact.version, fact.data, note)
     yield from found
+
+
+def _drop_others(spot: Spot, value: Any) -> Any:
+    """Who complained of a product is not its producer's to read."""
+    return DROPPED if spot.rule.whose == "complainant" else value
 
 
 def _drop(_spot: Spot, _value: Any) -> Any:

@@ -100,8 +100,9 @@ class Shredder:
         while True:
             try:
                 await self.tick()
-                if loop.time() - retained >= retention_period:
-                    await self.retain(legal_date(self._now()))
+                over = loop.time() - retained >= retention_period
+                # What it writes puts the read models behind for a moment: it goes on soon, until nothing is left.
+                if over and not await self.retain(legal_date(self._now())):
                     retained = loop.time()
             except (psycopg.Error, StoreError, OSError) as error:
                 log.warning("shredder-waits-for-the-database", error=type(error).__name__)
@@ -126,8 +127,8 @@ class Shredder:
         return done
 
     async def retain(self, today: date) -> int:
-        """Destroy the keys whose retention time is over; how many."""
-        await self._settle(today)
+        """Destroy keys whose retention time is over; how many facts that made. To be called again until it is none."""
+        settled = await self._settle(today)
         months: dict[str, int] = {purpose: self._months(purpose) for purpose in PURPOSES}
         by, after, gone = add_months(today, -min(months.values())), UUID(int=0), 0
         while cases := await self._cases.ended(by, after, BATCH):
@@ -139,7 +140,7 @@ class Shredder:
                 gone += 1
         if gone:
             log.info("retention-times-over", keys=gone)
-        return gone
+        return settled + gone
 
     async def _due(self, candidates: Sequence[UUID], months: dict[str, int], today: date) -> list[Key]:
         """Of some keys whose cases ended: the living ones whose subject has no other case within its time."""
@@ -158,15 +159,17 @@ class Shredder:
                 due.append(key)
         return due
 
-    async def _settle(self, today: date) -> None:
+    async def _settle(self, today: date) -> int:
         """Once a day: keys that a retention destroyed and whose fact a crash left unwritten."""
         if self._settled == today:
-            return
+            return 0
         gone = await asyncio.to_thread(self._keeper.destroyed)
-        await self._retained(key for key in gone if (key.why or "").startswith(_RETENTION))
+        written = await self._retained(key for key in gone if (key.why or "").startswith(_RETENTION))
         self._settled = today
+        return written
 
-    async def _retained(self, keys: Iterable[Key]) -> None:
+    async def _retained(self, keys: Iterable[Key]) -> int:
+        written = 0
         by_subject: dict[tuple[UUID, str], list[Key]] = defaultdict(list)
         for key in keys:
             by_subject[key.subject, key.why or ""].append(key)
@@ -175,6 +178,8 @@ class Shredder:
             if await asyncio.to_thread(self._done, command_id) is None:
                 purposes = tuple(sorted({key.purpose for key in destroyed}))
                 await self._record(command_id, subject, "retention", None, purposes, destroyed)
+                written += 1
+        return written
 
     async def _record(
         self,

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 import structlog
 from rich.table import Table
 
-from bench import batch_day, commands, million, projector, recheck, visible
+from bench import authority, batch_day, commands, million, projector, recheck, visible
 from bench.ground import Ground, Line, console, ground
 
 PARTS: dict[str, Callable[[Ground], list[Line]]] = {
     "commands": commands.measure,
+    "authority": authority.measure,
     "batch-day": batch_day.measure,
     "projector": projector.measure,
     "visible": visible.measure,

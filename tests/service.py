@@ -106,6 +106,14 @@ class Service:
         appoint(url, self.actors)
         self.tokens = log_in(url, self.actors)
 
+    def caught_up(self, patience: float = 60) -> Service:
+        """Wait until the read models know everything, people included."""
+        deadline = time.monotonic() + patience
+        while any(model["lag"] for model in self.client.get("/health/ready").json()["read_models"]):
+            assert time.monotonic() < deadline, "the read models do not catch up"
+            time.sleep(0.05)
+        return self
+
     def stop(self, patience: float = 20) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -105,7 +105,7 @@ def addressed(command: str, body: dict[str, Any], ids: dict[str, str]) -> dict[s
         named["council"] = ids["council"]
     if "products" in fields and command != "order-rescoring":
         named["products"] = [ids["product"]]
-    if "product" in fields:
+    if "product" in fields and command != "request-erasure":
         named["product"] = ids["product"]
     return {**named, **body}
 

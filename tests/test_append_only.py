@@ -16,20 +16,22 @@ from tests.test_writer import PRODUCER, claims, done, idea, opened, order, write
 
 Connection = psycopg.Connection[tuple]
 
-TABLES = ("events", "commands", "claims", "keys")
+TABLES = ("events", "commands", "claims", "personal_reads")
 INSERTS = {
     "events": "INSERT INTO ocop.events (originator_id, originator_version, topic, state)"
     " VALUES (gen_random_uuid(), 1, 'product.identified', '{}')",
     "commands": "INSERT INTO ocop.commands (command_id, digest, product_id, from_version, to_version)"
     " VALUES (gen_random_uuid(), '', gen_random_uuid(), 0, 1)",
     "claims": "INSERT INTO ocop.claims (key, product_id) VALUES ('new', gen_random_uuid())",
-    "keys": "INSERT INTO ocop.keys (subject, wrapped) VALUES (gen_random_uuid(), 'new')",
+    "personal_reads": "INSERT INTO ocop.personal_reads"
+    " (person, role, office, route, stream, commune, province, fields, count)"
+    " VALUES ('', '', '', '', gen_random_uuid(), '', '', '{}', 1)",
 }
 COLUMNS = {
     "events": "state = ''",
     "commands": "digest = ''",
     "claims": "product_id = gen_random_uuid()",
-    "keys": "wrapped = ''",
+    "personal_reads": "person = ''",
 }
 CHANGES = {
     "update": "UPDATE ocop.{table} SET {column}",
@@ -64,11 +66,9 @@ AROUND = {
     "change the append": "ALTER FUNCTION ocop.append RESET ALL",
     "take over the append": "ALTER FUNCTION ocop.append OWNER TO ocop_service",
     "drop the append that looks at other streams": "DROP FUNCTION ocop.append_seeing",
-    "drop the adding of keys": "DROP FUNCTION ocop.add_key",
-    "change the adding of keys": "ALTER FUNCTION ocop.add_key RESET ALL",
-    "take over the adding of keys": "ALTER FUNCTION ocop.add_key OWNER TO ocop_service",
-    "another adding of keys": "CREATE OR REPLACE FUNCTION ocop.add_key(of_subject uuid, wrapped_key bytea)"
-    " RETURNS bytea LANGUAGE sql AS $$ SELECT wrapped_key $$",
+    "drop the noting of reads": "DROP FUNCTION ocop.note_personal_reads",
+    "change the noting of reads": "ALTER FUNCTION ocop.note_personal_reads RESET ALL",
+    "take over the noting of reads": "ALTER FUNCTION ocop.note_personal_reads OWNER TO ocop_service",
     "drop the schema": "DROP SCHEMA ocop CASCADE",
     "rename the schema": "ALTER SCHEMA ocop RENAME TO other",
     "a table beside": "CREATE TABLE ocop.more ()",
@@ -79,19 +79,21 @@ AROUND = {
     "forget a migration": "DELETE FROM ocop_meta.migrations",
 }
 
-SUBJECT = UUID(int=11)
+NOTE = (
+    "SELECT ocop.note_personal_reads('p', 'r', 'o', '/', ARRAY[gen_random_uuid()], '{25}', '{25}', '{\"a,b\"}', '{2}')"
+)
 
 
 @pytest.fixture(scope="module")
 def told(database: str) -> str:
-    """A database with facts, commands, a claim and a key in it."""
+    """A database with facts, commands, a claim and a reading of personal data in it."""
     journal = Journal(database)
     writer = writer_on(journal)
     done(writer, idea(opened(writer)))
     opened(writer)
     journal.close()
     with psycopg.connect(service_conninfo(database)) as connection:
-        connection.execute("SELECT ocop.add_key(%s, %s)", (SUBJECT, b"wrapped"))
+        connection.execute(NOTE)
     return database
 
 
@@ -174,7 +176,7 @@ def test_the_service_finds_no_way_round(service: Connection, way: str) -> None:
         service.execute(AROUND[way])
 
 
-@pytest.mark.parametrize("table", ["events", "commands"])
+@pytest.mark.parametrize("table", ["events", "commands", "personal_reads"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_even_the_owner_may_not_change_what_is_stored(owner: Connection, table: str, change: str) -> None:
     with pytest.raises(InsufficientPrivilege, match="the journal is append-only"):
@@ -204,25 +206,17 @@ def test_nobody_else_may_append_or_read(told: str) -> None:
             *(f"SELECT * FROM ocop.{table}" for table in TABLES),
             "SELECT ocop.append('{}'" + ", '{}'" * 11 + ")",
             "SELECT ocop.append_seeing('{}'" + ", '{}'" * 13 + ")",
-            "SELECT ocop.add_key(gen_random_uuid(), '')",
+            NOTE,
         ):
             with pytest.raises(InsufficientPrivilege), connection.transaction():
                 connection.execute(statement)
         connection.rollback()
 
 
-def test_the_service_may_add_a_key_and_never_replaces_one(service: Connection) -> None:
-    """Whoever comes second is given the key that is kept."""
-    other = UUID(int=12)
+def test_a_reading_of_personal_data_is_noted_with_its_fields(service: Connection) -> None:
+    rows = service.execute("SELECT person, route, province, fields, count FROM ocop.personal_reads").fetchall()
 
-    kept = [
-        service.execute("SELECT ocop.add_key(%s, %s)", given).fetchone()
-        for given in ((other, b"first"), (other, b"second"), (SUBJECT, b"another"))
-    ]
-
-    assert kept == [(b"first",), (b"first",), (b"wrapped",)]
-    rows = service.execute("SELECT subject, wrapped FROM ocop.keys ORDER BY subject").fetchall()
-    assert rows == [(SUBJECT, b"wrapped"), (other, b"first")]
+    assert rows == [("p", "/", "25", ["a", "b"], 2)]
 
 
 def test_an_append_on_streams_that_have_moved_on_is_refused_as_a_whole(told: str) -> None:

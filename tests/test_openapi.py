@@ -63,12 +63,17 @@ READS = (
     "/v1/decisions",
     "/v1/events",
     "/v1/certificates",
+    "/v1/personal-data/requests",
+    "/v1/personal-data/subject",
+    "/v1/personal-data/reads",
+    "/v1/subjects/{subject_id}",
 )
 OPENINGS = {
     "identify-product": "/v1/products",
     "enter-from-register": "/v1/register-entries",
     "set-up-council": "/v1/councils",
     "call-session": "/v1/sessions",
+    "request-erasure": "/v1/personal-data/requests",
 }
 DECISIONS = ("recognise", "approve-results", "revoke")
 

@@ -32,7 +32,7 @@ TODAY = str(legal_date(utc_now()))
 @pytest.fixture(scope="module")
 def office(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     everybody = [ADMIN, AN, CHI, BINH, HTX, INSPECTOR]
-    service = Service(tmp_path_factory.mktemp("office"), database, actors=everybody).start()
+    service = Service(tmp_path_factory.mktemp("office"), database, actors=everybody).start().caught_up()
     yield service
     service.stop()
 
@@ -211,7 +211,7 @@ def test_the_log_tells_who_asked_in_which_role_and_which_rule_decided(office: Se
     done(office.get("/v1/products", CHI))
     lines = Path(office.log).read_text(encoding="utf-8").splitlines()
 
-    told = [line for line in lines if str(person_id("Chi")) in line]
+    told = [line for line in lines if f'"person": "{person_id("Chi")}"' in line]
     assert any('"rule": "list-products"' in line and '"allowed": true' in line for line in told)
     assert any('"rule": "default-deny"' in line and '"allowed": false' in line for line in told)
     assert all('"role": "commune-chair"' in line for line in told)

@@ -218,11 +218,11 @@ def test_no_score_shows_anywhere_before_scoring_is_closed(hall: Hall) -> None:
     assert shown == {}
     assert len(hall.before) > 200
     assert hall.session.encode() in hall.before["dump"], "the dump is of the right database"
-    assert hall.before["stored bytes"].count(b'"box"') == 36
+    assert hall.before["stored bytes"].count(b'"sheet":{"subject"') == 36
 
 
 def test_sealed_sheets_do_not_tell_by_their_length(hall: Hall) -> None:
-    boxes = re.findall(rb'"box":"([^"]+)"', hall.before["stored bytes"])
+    boxes = re.findall(rb'"sheet":{"subject":"[^"]+","box":"([^"]+)"', hall.before["stored bytes"])
 
     assert len({len(box) for box in boxes}) == 1
     assert len(set(boxes)) == len(boxes)
@@ -244,7 +244,7 @@ def test_without_the_master_key_a_copied_database_opens_nothing(hall: Hall) -> N
     with psycopg.connect(keys_of(hall.url)) as connection:
         query = "SELECT key_id, wrapped FROM keys.keys WHERE purpose = 'sheets'"
         wrapped = {row[0]: bytes(row[1]) for row in connection.execute(query)}
-    sealed = [json.loads(line) for line in hall.before["stored bytes"].split(b"\n") if b'"box"' in line]
+    sealed = [json.loads(line) for line in hall.before["stored bytes"].split(b"\n") if b'"sheet":{' in line]
     assert len(sealed) == 36
     thief, owner = Keeper(b"x" * 32, stolen(wrapped)), Keeper(bytes.fromhex(MASTER_KEY), stolen(wrapped))
 
