@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from api.commands import path_of
+from application.database import EmbeddedPostgres, is_current
 from domain.decide import COMMANDS
 from domain.values import Actor, Role
 from tests.appointed import appoint, log_in
@@ -88,18 +89,33 @@ class Service:
         self.client = httpx.Client(base_url=self.address, timeout=30)
 
     def start(self, patience: float = 60) -> Service:
-        if self._url is not None and not self.tokens and self.actors:
+        """Until it is ready, its people appointed and logged in."""
+        waiting = bool(self.actors) and not self.tokens
+        if waiting and self._url is not None and is_current(self._url):
             self.admit(self._url)
+            waiting = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
         deadline = time.monotonic() + patience
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if self.client.get("/health/ready").status_code == 200:
-                    return self
+                    break
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(self.log.read_text(encoding="utf-8")[-5000:])
             time.sleep(0.05)
+        if waiting:
+            self.let_in()
+        return self
+
+    def let_in(self) -> None:
+        """Admit everybody to a service that runs, on whatever database it made for itself."""
+        if self._url is not None:
+            self.admit(self._url)
+            return
+        embedded = EmbeddedPostgres(self.folder)
+        self.admit(embedded.start())
+        embedded.leave()
 
     def admit(self, url: str) -> None:
         """Appoint everybody and log them in, past the service's doors."""

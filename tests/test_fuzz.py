@@ -28,7 +28,6 @@ from api.app import create_app
 from api.commands import path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
-from api.security import Tokens
 from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.values import Role
@@ -216,7 +215,7 @@ def described(*, thorough: bool) -> Any:
         },
         "phases": {"coverage": {"enabled": thorough}, "examples": {"enabled": thorough}},
     }
-    document = create_app("", Tokens([]), bytes(32)).openapi()
+    document = create_app("", bytes(32)).openapi()
     return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(config))
 
 

@@ -17,11 +17,16 @@ import pytest
 from openpyxl import load_workbook
 from psycopg.rows import namedtuple_row
 from psycopg.sql import SQL, Identifier
-from typer.testing import CliRunner
+from psycopg_pool import AsyncConnectionPool
+from typer.testing import CliRunner, Result
 
 from api.cli_import import imports
-from api.security import make_tokens
+from application.access.accounts import Accounts
+from application.access.passwords import Passwords
+from application.access.sessions import Sessions
+from application.database import service_conninfo
 from application.handle import Order
+from application.keys import MemoryKeys
 from application.registers.checking import check
 from application.registers.known import look_up
 from application.registers.layouts import COLUMNS, write_template
@@ -30,13 +35,15 @@ from application.registers.reading import Entity, Reading, Recognition, Register
 from application.registers.rows import stream_of
 from application.seals import Keeper
 from application.store import Journal
-from application.writer import Writer
+from application.writer import Writer, utc_now
 from domain.decide import COMMANDS
 from domain.law.areas import areas, covers
 from domain.law.book import law_book
 from domain.values import Actor, Role
+from tests.appointed import appoint, person_id
 from tests.conftest import projector_for
 from tests.language import NOW, keeper
+from tests.service import MASTER_KEY
 from tests.story import actor
 
 TODAY = date(2026, 11, 23)
@@ -446,32 +453,82 @@ def test_what_was_corrected_is_no_longer_told(own_database: str) -> None:
 # ── The command line ──────────────────────────────────────────────────────────────────────────
 
 
+PHRASE = "mùa xuân trên bản Mường"
+STILL_TO_CHANGE = "new.officer"
+"""Login of a province's officer who has not changed the one-time password."""
+
+
 @pytest.fixture
-def office(own_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the service, with the officer's token."""
-    make_tokens(tmp_path / "tokens.json", [OFFICER, actor(Role.SUPERVISOR)])
+def office(own_database: str, own_keys: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the service, with accounts of the province's officer and of the supervisor."""
+    another = OFFICER.model_copy(update={"person": "another officer"})
+    people = {OFFICER.person: OFFICER, Role.SUPERVISOR.value: actor(Role.SUPERVISOR), STILL_TO_CHANGE: another}
+    appoint(own_database, people.values())
+    asyncio.run(open_accounts(own_database, {login: person_id(who.person) for login, who in people.items()}))
     monkeypatch.setenv("OCOP_DATABASE_URL", own_database)
+    monkeypatch.setenv("OCOP_KEYS_URL", own_keys)
+    monkeypatch.setenv("OCOP_MASTER_KEY", MASTER_KEY)
     monkeypatch.setenv("OCOP_VAR", str(tmp_path))
-    monkeypatch.setattr("api.cli_import.configure_logs", lambda _: None)  # the runner's streams end with the command
+    for module in ("api.cli_import", "api.cli_access"):  # the runner's streams end with the command
+        monkeypatch.setattr(f"{module}.configure_logs", lambda _: None)
     return tmp_path
+
+
+async def open_accounts(url: str, logins: dict[str, UUID]) -> None:
+    """Accounts by login, all with one password; one of them still has to be changed."""
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        service_conninfo(url), min_size=1, max_size=2, open=False, kwargs={"autocommit": True}
+    )
+    async with pool:
+        keeper, cheap = Keeper(bytes.fromhex(MASTER_KEY), MemoryKeys()), Passwords(memory_kib=64, passes=1)
+        accounts = Accounts(pool, keeper, utc_now, Sessions(pool, utc_now), cheap)
+        for login, person in logins.items():
+            once = await accounts.open(person, login)
+            opened = await accounts.log_in(login, once, "", "192.0.2.7")
+            if login != STILL_TO_CHANGE:
+                await accounts.change_password(opened.session, once, PHRASE, "192.0.2.7")
+
+
+def load_as(login: str, file: str, *more: str, password: str = PHRASE) -> Result:
+    """``ocop import certificates`` by somebody who types his password."""
+    arguments = ["certificates", file, "--province", "25", "--login", login, *more]
+    return CliRunner().invoke(imports, arguments, input=f"{password}\n")
 
 
 def test_the_command_line_shows_first_and_loads_then(office: Path, own_database: str) -> None:
     file = str(register(office / "so.xlsx", [ROW, {**ROW, "product": "Chè", "stars": "6"}]))
-    runner = CliRunner()
+    before, runner = facts(own_database), CliRunner()
 
     shown = runner.invoke(imports, ["certificates", file, "--province", "25", "--preview"])
     assert shown.exit_code == 1, shown.output
     assert "dòng/row 5 “Chè”: N5 lỗi/error star-invalid: " in shown.stdout
     assert shown.stdout.splitlines()[-1].startswith("1 dòng nạp được, 1 dòng có lỗi / ")
-    assert facts(own_database) == Counter()
+    assert facts(own_database) == before
     for expected in ("Đã nạp 1 dòng, 0 dòng đã có", "Đã nạp 0 dòng, 1 dòng đã có"):
-        done = runner.invoke(imports, ["certificates", file, "--province", "25"])
+        done = load_as(OFFICER.person, file)
         assert done.exit_code == 1, done.output
         assert done.stdout.splitlines()[-1].startswith(expected)
-    assert facts(own_database) == entered(1, 1)
+    assert facts(own_database) == before + entered(1, 1)
+    told = stored(own_database, "product.entered-from-register")[0]["actor"]
+    assert (told["person"], told["role"]) == (OFFICER.person, OFFICER.role)
     right = str(register(office / "right.xlsx", [ROW]))
-    assert runner.invoke(imports, ["certificates", right, "--province", "25"]).exit_code == 0
+    assert load_as(OFFICER.person, right).exit_code == 0
+
+
+def test_nobody_loads_but_the_provinces_officer_who_proves_himself(office: Path, own_database: str) -> None:
+    file, before = str(register(office / "so.xlsx", [ROW])), facts(own_database)
+
+    anonymous = CliRunner().invoke(imports, ["certificates", file, "--province", "25"])
+    assert (anonymous.exit_code, "--login" in anonymous.output) == (1, True)
+    wrong = load_as(OFFICER.person, file, password="not his password")
+    assert (wrong.exit_code, PHRASE in wrong.output) == (1, False)
+    supervisor = load_as(Role.SUPERVISOR.value, file)
+    assert (supervisor.exit_code, "is no OCOP officer of province 25" in supervisor.output) == (1, True)
+    elsewhere = load_as(OFFICER.person, file, "--province", "01")
+    assert (elsewhere.exit_code, "is no OCOP officer of province 01" in elsewhere.output) == (1, True)
+    assert load_as(STILL_TO_CHANGE, file).exit_code == 1
+
+    assert facts(own_database) == before
 
 
 def test_a_row_is_one_line_and_a_warning_over_and_over_a_sum(office: Path) -> None:
@@ -510,6 +567,6 @@ def test_the_command_line_says_what_is_missing(office: Path) -> None:
     assert runner.invoke(imports, ["certificates", file, "--province", "99"]).exit_code == 1
     nobody = runner.invoke(imports, ["certificates", file, "--province", "01"])
     assert nobody.exit_code == 1
-    assert "--person" in nobody.output
+    assert "--login" in nobody.output
     (office / "x.xlsx").write_bytes(b"no workbook")
     assert runner.invoke(imports, ["certificates", str(office / "x.xlsx"), "--province", "25"]).exit_code == 1
