@@ -27,6 +27,7 @@ from domain.values import Actor, Role
 from tests.appointed import appoint, log_in
 from tests.story import Chapter, actor, addressed
 
+SERVE = (sys.executable, "-m", "api.cli", "serve")
 MASTER_KEY = "5e" * 32
 READERS = (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR)
 
@@ -68,7 +69,7 @@ class Service:
         self,
         folder: Path,
         database_url: str | None,
-        command: Sequence[str] = (sys.executable, "-m", "api.cli", "serve"),
+        command: Sequence[str] = SERVE,
         actors: Sequence[Actor] | None = None,
         port: int | None = None,
     ) -> None:
@@ -140,6 +141,14 @@ class Service:
 
     def get(self, path: str, who: Role | Actor | str = Role.SUPERVISOR, **headers: str) -> httpx.Response:
         return self.client.get(path, headers=self.headers(who, **headers))
+
+    def seen(self, path: str, position: int, who: Role | Actor | str = Role.SUPERVISOR, patience: float = 60) -> Any:
+        """What is read there once the read models have come so far, however busy the machine is."""
+        deadline = time.monotonic() + patience
+        while (answer := self.get(path, who, **{"X-Min-Position": str(position)})).status_code == 503:
+            assert time.monotonic() < deadline, answer.text
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def give(
         self,

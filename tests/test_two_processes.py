@@ -46,6 +46,9 @@ SECONDS = 60 if os.environ.get("OCOP_SOAK") else 8
 BULK = 300
 """Commands in one append of the third writer."""
 
+PATIENT_RUNS = 5
+"""Runs of load without the guard until a reader misses something."""
+
 Page = Callable[[int], tuple[list[int], int]]
 """From a position to the positions that follow it, and where to ask next."""
 
@@ -196,12 +199,15 @@ def test_two_services_lose_no_update_and_a_reader_misses_no_fact(own_database: s
 
 
 def test_without_the_guard_a_reader_misses_facts(own_database: str, tmp_path: Path) -> None:
+    """It takes two appends that end in the wrong order: on a machine with much else to do, perhaps not at once."""
     without_the_guard(own_database)
 
-    run = under_load(own_database, tmp_path)
-    print(f"\nwithout the guard, {run}")
-
-    assert max(run.missed.values()) > 0
+    for number in range(PATIENT_RUNS):
+        run = under_load(own_database, tmp_path / str(number))
+        print(f"\nwithout the guard, {run}")
+        if max(run.missed.values()) > 0:
+            return
+    pytest.fail("nothing was missed: is the guard in vain?")
 
 
 # ── Starting together ───────────────────────────────────────────────────────────────────────────
@@ -252,13 +258,13 @@ def work_together(folder: Path, url: str | None) -> None:
             list(pool.map(Service.start, services))
         services[0].actors = tea_actors()
         services[0].let_in()
+        for service in services:
+            service.tokens = services[0].tokens
         for teller in services:
-            teller.tokens = services[0].tokens
             product = teller.tell(until("endorse-idea", story_of(teller)))
             for reader in services:
-                answer = reader.get(f"/v1/products/{product}", **{"X-Min-Position": str(teller.position)})
-                assert answer.status_code == 200, answer.text
-                assert answer.json()["version"] == 7
+                shown = reader.seen(f"/v1/products/{product}", teller.position)
+                assert shown["version"] == 7
 
 
 def story_of(service: Service) -> list[Chapter]:
