@@ -29,7 +29,7 @@ def products(service: Service) -> dict[str, str]:
         "honey": service.tell(renamed(until("hand-over-idea-form", STORY), HONEY)),
         "filed": service.tell(renamed(until_first("register-dossier", STORY), "Chè xanh bản Sưng")),
     }
-    service.get("/v1/products", **{"X-Min-Position": str(service.position)})
+    service.seen("/v1/products", service.position)
     return told
 
 
