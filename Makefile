@@ -7,8 +7,8 @@ BIN := .venv/bin
 run: .venv/run ## install, start on the embedded database with the demonstration, print the address
 	$(BIN)/ocop serve --demo
 
-test: check ## install, lint, check types, run all tests
-	$(BIN)/python -m pytest --durations=10
+test: check ## install, lint, check types, run all tests; two workers, a file's tests on one of them
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
 check: .venv/dev ## lint and types
 	$(BIN)/ruff check .

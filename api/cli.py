@@ -51,6 +51,7 @@ from domain.refusals import Refusal
 from domain.values import Actor, Role
 from projections.catalogue import read_models
 from projections.engine import Projector
+from projections.following import follow
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
@@ -194,7 +195,7 @@ def _keep_projecting(url: str, stopping: threading.Event) -> None:
     """Run the projector in a process of its own, again when it ends."""
     while not stopping.is_set():
         child = subprocess.Popen(  # noqa: S603 our own module, no shell
-            [sys.executable, "-m", "api.cli", "project", "--parent", str(os.getpid())],
+            [sys.executable, "-m", "projections.following", str(os.getpid())],
             env={**os.environ, "OCOP_DATABASE_URL": url},
         )
         while child.poll() is None:
@@ -213,18 +214,7 @@ def project(
     """Run the projector alone, until stopped or until the service that started it is gone."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    stop, starter = threading.Event(), parent or os.getppid()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-
-    def watch() -> None:
-        while not stop.wait(0.5):
-            if os.getppid() != starter:
-                stop.set()
-
-    threading.Thread(target=watch, daemon=True).start()
-    url = settings.database_url or _prepare(settings)[0]
-    _projector(url).run(stop)
+    follow(settings.database_url or _prepare(settings)[0], parent or os.getppid())
 
 
 def show(url: str, keys_url: str, master: bytes, address: str) -> None:

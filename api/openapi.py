@@ -6,14 +6,17 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import councils, integrators, personal_data, supervisors
+from api import councils, integrators, personal_data, personnel, supervisors
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
+from api.problems import PROBLEMS
 from application.access.clients import SCOPES
+from application.access.sessions import STEP_UP
 from domain.decide import COMMANDS
+from domain.law.authority import ANYBODY, EVERYBODY, RouteEntry
+from domain.law.book import law_book
 from domain.values import STEP_NAMES
 
-PUBLIC = ("/health", "/metrics", "/v1/problems", "/v1/commands", "/v1/regimes")
 LOGIN = ("/v1/login", "/v1/logout")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -48,7 +51,7 @@ ANSWER_SCHEMA: dict[str, Any] = {
         "product_id": {
             "type": "string",
             "format": "uuid",
-            "description": "or council_id, session_id, book_id, subject_id",
+            "description": "or council_id, session_id, book_id, office_id, person_id, subject_id",
         },
         "version": {"type": "integer"},
         "position": {"type": "integer"},
@@ -80,6 +83,28 @@ document in Vietnamese and English, and nothing was stored."""
 
 def _problems(*statuses: int) -> dict[str, Any]:
     return {str(s): {"$ref": "#/components/responses/Problem"} for s in statuses}
+
+
+def _forbidden(*codes: str, step_up: bool) -> dict[str, Any]:
+    """The 403 response with the problem types that it may be of."""
+    met = [*codes, *(("proof-needed",) if step_up else ())]
+    told = "; ".join(f"{code}: {PROBLEMS[code][1]} / {PROBLEMS[code][2]}" for code in met)
+    return {"403": {"$ref": "#/components/responses/Problem", "description": told}}
+
+
+_HELD = ("account-unfinished", "role-not-held", "role-not-allowed")
+"""What stops a caller who is known: a first password or code is due; a role is not his, or is not for this."""
+_WRITING = ("csrf", "duties-separated")
+"""What stops a caller who changes something, besides."""
+_PROVE = f"Needs a proof of identity not older than {STEP_UP // 60} minutes: POST /v1/login/prove."
+_ACTING_AS = {
+    "name": "X-Acting-As",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "format": "uuid"},
+    "description": "Id of the assignment or delegation to act in, as in GET /v1/me; 403 role-not-held when it is not"
+    " yours today. Without it: the first of your own roles that may, never a delegation.",
+}
 
 
 _HEADERS = [
@@ -115,7 +140,7 @@ _IF_NONE_MATCH = {
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
     route.path
-    for part in (supervisors, councils, integrators, personal_data)
+    for part in (supervisors, councils, integrators, personal_data, personnel)
     for route in part.router.routes
     if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )
@@ -149,17 +174,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
             f" scopes {', '.join(SCOPES)}",
         },
     }
+    table = law_book().authority.routes
     for path, operations in found["paths"].items():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)
-            public = path == "/" or path.startswith(PUBLIC)
-            operation["responses"] |= _problems(*((404, 422, 503) if public else (400, 401, 403, 404, 422, 503)))
-            if path.startswith(LOGIN):
-                operation["responses"] |= _problems(400, 401, 413, 415, 429)
-            if not public and path != LOGIN[0]:
-                operation["security"] = [{"token": []}]
-            if path in _WAITING:
-                operation.setdefault("parameters", []).append(_MIN_POSITION)
+        for method, operation in operations.items():
+            _route(method, path, operation, table[f"{method.upper()} {path}"])
     one = found["paths"]["/v1/products/{product_id}"]["get"]
     one["parameters"].append(_IF_NONE_MATCH)
     one["responses"]["200"]["headers"] = _VERSION_HEADERS
@@ -170,12 +188,35 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return found
 
 
+def _route(method: str, path: str, operation: dict[str, Any], entry: RouteEntry) -> None:
+    """What the decision table says of a route, and the problems that follow from it."""
+    responses, login, public = operation["responses"], path.startswith(LOGIN), entry.roles == ANYBODY
+    responses.pop("422", None)
+    responses |= _problems(*((404, 422, 503) if public and not login else (400, 401, 403, 404, 422, 503)))
+    if login:
+        responses |= _problems(400, 401, 413, 415, 429)
+    elif "requestBody" in operation:
+        responses |= _problems(409, 413, 415)
+    if not public:
+        operation["security"] = [{"token": []}]
+        if entry.scope is not None or (entry.roles == EVERYBODY and method == "get"):
+            operation["security"].append({"client": [entry.scope] if entry.scope else []})
+    if not public and not login:
+        more = ("scope-missing",) if entry.scope else _WRITING if method == "post" else ()
+        responses |= _forbidden(*_HELD, *more, step_up=entry.step_up)
+        operation.setdefault("parameters", []).append(_ACTING_AS)
+    if entry.step_up:
+        operation["description"] += f"\n\n{_PROVE}"
+    if path in _WAITING:
+        operation.setdefault("parameters", []).append(_MIN_POSITION)
+
+
 def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
     kind = COMMANDS[name]
     schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schema.pop("$defs", {})
     schemas[kind.__name__] = schema
-    opening = name in OPENING
+    opening, step_up = name in OPENING, law_book().authority.command(name).step_up
     in_path = f"{{{kind.stream}_id}}" in path_of(kind)
     answer = {
         "description": "Stored (or nothing changed)",
@@ -193,9 +234,9 @@ def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
         "tags": [f"{int(kind.step)} {STEP_NAMES[kind.step][1]}" if kind.step else "anywhere"],
         "operationId": name,
         "summary": f"{kind.vi} / {kind.en}",
-        "description": kind.__doc__ or "",
+        "description": (kind.__doc__ or "") + (f"\n\n{_PROVE}" if step_up else ""),
         "security": [{"token": []}],
-        "parameters": [stream, *_HEADERS] if in_path else _HEADERS,
+        "parameters": [*([stream] if in_path else []), *_HEADERS, _ACTING_AS],
         "requestBody": {
             "required": True,
             "content": {
@@ -208,5 +249,6 @@ def _operation(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             "201" if opening else "200": answer,
             **_problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
+            **_forbidden(*_HELD, *_WRITING, *(("outside-area",) if opening else ()), step_up=step_up),
         },
     }

@@ -28,10 +28,9 @@ class Settings:
     ``master_key``: key that sealed content's keys are wrapped with, 64 hex digits (OCOP_MASTER_KEY; default: the
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
-    ``public_url``: address that browsers use (OCOP_PUBLIC_URL; default http://host:port). With https, cookies are
-    bound to the host and to https.
+    ``public_url``: address that browsers use, without a path (OCOP_PUBLIC_URL; default http://host:port). With https,
+    cookies are bound to the host and to https.
     ``log_format``: "json" or "text" (OCOP_LOG; default: text on a terminal).
-    ``public_url``: address by which browsers reach the service, without a path (OCOP_PUBLIC_URL; default: none).
     ``openid_*``: login with an OpenID provider, see ``OpenIDSettings`` (OCOP_OPENID_ISSUER, OCOP_OPENID_CLIENT_ID,
     OCOP_OPENID_CLIENT_SECRET or OCOP_OPENID_CLIENT_SECRET_FILE, OCOP_OPENID_NAME; default: no such login).
     """

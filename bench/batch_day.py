@@ -20,7 +20,7 @@ from bench.commands import ratio, settled
 from bench.ground import Ground, Line, answer, console, helper, median, spread
 from bench.wire import Wire, connect, post
 from tests.scenario import Place, Protocol
-from tests.service import Service
+from tests.service import Service, on_paper
 
 MEMBERS = 12
 PRODUCTS = 70
@@ -101,14 +101,14 @@ def score_sheets(case: Protocol, session: str, products: list[str]) -> Requests:
     for number in range(1, MEMBERS + 1):
         token = case.service.tokens[case.place.person(f"member-{number}@province").person]
         bodies = [{**case.sheet_worth(70 + (n + number) % 10, p), "effective_on": HELD} for n, p in enumerate(products)]
-        found.append([(path, token, json.dumps(body, ensure_ascii=False)) for body in bodies])
+        found.append([(path, token, json.dumps(on_paper(body), ensure_ascii=False)) for body in bodies])
     return found
 
 
 def guidance(service: Service, place: Place, products: list[str]) -> Requests:
     """A plain command for the same products, as many times."""
     token = service.tokens[place.person("commune-officer").person]
-    body = json.dumps({**EXAMPLES["record-guidance"], "effective_on": HELD}, ensure_ascii=False)
+    body = json.dumps(on_paper({**EXAMPLES["record-guidance"], "effective_on": HELD}), ensure_ascii=False)
     paths = [f"/v1/products/{product}/commands/record-guidance" for product in products]
     return [[(path, token, body) for path in paths] for _ in range(MEMBERS)]
 

@@ -25,6 +25,7 @@ from tests.story import actor
 
 console = Console(stderr=True)
 
+NO_TOKEN = "0" * 43
 ACTORS = [actor(r) for r in (Role.COMMUNE_OFFICER, Role.PRODUCER, Role.SUPERVISOR, Role.INTEGRATOR)]
 
 
@@ -83,7 +84,8 @@ class Ground:
     def drop(self, url: str) -> None:
         """Drop a database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(database_name(url))))
+            for name in (database_name(url), f"{database_name(url)}_keys"):
+                connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
 
     def checkpoint(self) -> None:
         """Write what is to be written before the next round, not during it."""
@@ -92,8 +94,13 @@ class Ground:
 
     def serve(self, name: str, url: str, module: str | None = None, actors: Sequence[Actor] = tuple(ACTORS)) -> Service:
         """A service as a process: ours, or another module that serves the same way."""
-        command = (sys.executable, "-m", module) if module else (sys.executable, "-m", "api.cli", "serve")
-        service = Service(self.folder / name, url, command, actors).start()
+        if module:
+            # What asks for no token gets one of the same length; nobody can be appointed in its database.
+            service = Service(self.folder / name, url, (sys.executable, "-m", module), actors=[])
+            service.tokens = {actor.person: NO_TOKEN for actor in actors}
+        else:
+            service = Service(self.folder / name, url, actors=actors)
+        service.start()
         self.running.append(service)
         return service
 

@@ -194,12 +194,17 @@ def _own(product: Product, command: Command, registration: str | None) -> bool:
     return named is not None if owner is None else owner.registration == registration
 
 
+def _has_producer(state: Any, command: Command) -> bool:
+    """Whether there is somebody whose will it could be: a product that was only found has no producer yet."""
+    return getattr(command, "producer", None) is not None or getattr(state, "producer", None) is not None
+
+
 def _role_acted_in(state: Any, command: Command, at: Standing, ctx: Context) -> Role:
     """The actor's role, or the one of whom he serves (thực hiện thay), which its paper must show."""
     actor, served = ctx.actor, command.on_behalf_of
     if served is None:
         willed = ctx.law.authority.command(command.name).own_will and command.source.kind in ("native", "illustrative")
-        if willed and actor.id is not None and actor.role is not Role.PRODUCER:
+        if willed and _has_producer(state, command) and actor.id is not None and actor.role is not Role.PRODUCER:
             raise Invalid(
                 "Đây là ý chí của chủ thể: cán bộ làm thay phải ghi thay cho ai và theo giấy tờ nào.",
                 "This is the producer's will: an officer who does it says on whose behalf and on which paper.",

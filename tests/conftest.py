@@ -1,4 +1,4 @@
-"""One PostgreSQL server for the run (embedded, or OCOP_TEST_DATABASE_URL); a fresh database per module."""
+"""One PostgreSQL server for each worker (embedded, or OCOP_TEST_DATABASE_URL); a fresh database per module."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from application.store import Journal
 from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
-from tests.service import Service, keys_of
+from tests.service import TEMPLATES, Service, keys_of
 
 
 @pytest.fixture(scope="session")
@@ -26,40 +26,57 @@ def server_url() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="ocop-test-", ignore_cleanup_errors=True) as folder:
         embedded = EmbeddedPostgres(Path(folder))
-        yield embedded.start()
+        url = embedded.start()
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):  # nobody needs these databases after a power cut
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
         embedded.stop()
 
 
-def fresh_database(server_url: str) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """Name of a migrated, empty database that others are copied from; its key store is ``TEMPLATES``'s."""
+    name = f"ocop_template_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        for database in (name, f"{name}_keys"):
+            connection.execute(f"CREATE DATABASE {database}")
+        migrate(make_conninfo(server_url, dbname=name))
+        migrate_keys(make_conninfo(server_url, dbname=f"{name}_keys"))
+        TEMPLATES.append(f"{name}_keys")
+        yield name
+        TEMPLATES.clear()
+        for database in (name, f"{name}_keys"):
+            connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def fresh_database(server_url: str, template: str) -> Iterator[str]:
     name = f"ocop_test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = make_conninfo(server_url, dbname=name)
-    migrate(url)
-    yield url
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield make_conninfo(server_url, dbname=name)
     with psycopg.connect(server_url, autocommit=True) as connection:
         for database in (name, f"{name}_keys"):
             connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")
-def database(server_url: str) -> Iterator[str]:
+def database(server_url: str, template: str) -> Iterator[str]:
     """A migrated, empty database for the module."""
-    yield from fresh_database(server_url)
+    yield from fresh_database(server_url, template)
 
 
 @pytest.fixture
-def own_database(server_url: str) -> Iterator[str]:
+def own_database(server_url: str, template: str) -> Iterator[str]:
     """A migrated, empty database for one test."""
-    yield from fresh_database(server_url)
+    yield from fresh_database(server_url, template)
 
 
 @pytest.fixture
 def own_keys(own_database: str) -> str:
     """The key store beside the test's database, migrated and empty; it goes with the database."""
-    url = keys_of(own_database)
-    migrate_keys(url)
-    return url
+    return keys_of(own_database)
 
 
 @pytest.fixture(scope="module")

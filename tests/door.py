@@ -17,7 +17,8 @@ from application.access.clients import Clients
 from application.access.passwords import VERIFICATIONS, Passwords
 from application.access.sessions import Opened, Session, Sessions
 from application.database import service_conninfo
-from application.seals import Keeper, MemoryKeys
+from application.keys import MemoryKeys
+from application.seals import Keeper
 from domain.refusals import Refusal
 from tests.service import MASTER_KEY
 

@@ -101,7 +101,8 @@ class Scene:
             return uuid5(STREAMS, "subject")
         if command.opens and command.stream != "product":
             return uuid5(STREAMS, f"{command.stream} {len(self.histories)}")
-        return self.ids.get(command.stream, PRODUCT)
+        unopened = PRODUCT if command.stream == "product" else uuid5(STREAMS, command.stream)
+        return self.ids.get(command.stream, unopened)
 
     def then(self, *names: str) -> Scene:
         """The stored names of exactly the facts that followed in the command's own stream."""

@@ -21,11 +21,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from api.commands import path_of
+from application.database import EmbeddedPostgres, is_current
 from domain.decide import COMMANDS
 from domain.values import Actor, Role
 from tests.appointed import appoint, log_in
 from tests.story import Chapter, actor, addressed
 
+TEMPLATES: list[str] = []
+"""Name of the migrated, empty key store that others are copied from, where there is one on the server."""
+PATIENCE = 60.0
+"""Seconds that read models may take on a busy machine."""
+SERVE = (sys.executable, "-m", "api.cli", "serve")
 MASTER_KEY = "5e" * 32
 READERS = (Role.SUPERVISOR, Role.INSPECTOR, Role.INTEGRATOR)
 
@@ -42,8 +48,9 @@ def tea_actors() -> list[Actor]:
 def keys_of(url: str) -> str:
     """URL of the key store beside a test's database, on the same server; made where it is missing."""
     name = f"{conninfo_to_dict(url)['dbname']}_keys"
+    copied = SQL(" TEMPLATE {}").format(Identifier(TEMPLATES[0])) if TEMPLATES else SQL("")
     with contextlib.suppress(psycopg.errors.DuplicateDatabase), psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        connection.execute(SQL("CREATE DATABASE {}{}").format(Identifier(name), copied))
     return make_conninfo(url, dbname=name)
 
 
@@ -67,7 +74,7 @@ class Service:
         self,
         folder: Path,
         database_url: str | None,
-        command: Sequence[str] = (sys.executable, "-m", "api.cli", "serve"),
+        command: Sequence[str] = SERVE,
         actors: Sequence[Actor] | None = None,
         port: int | None = None,
     ) -> None:
@@ -83,23 +90,39 @@ class Service:
         if database_url:
             env |= {"OCOP_DATABASE_URL": database_url, "OCOP_KEYS_URL": keys_of(database_url)}
         self._env, self._command = env, list(command)
+        self.reached = 0
         self.log = folder / f"service-{self.port}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.address, timeout=30)
 
     def start(self, patience: float = 60) -> Service:
-        if self._url is not None and not self.tokens and self.actors:
+        """Until it is ready, its people appointed and logged in."""
+        waiting = bool(self.actors) and not self.tokens
+        if waiting and self._url is not None and is_current(self._url):
             self.admit(self._url)
+            waiting = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
         deadline = time.monotonic() + patience
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if self.client.get("/health/ready").status_code == 200:
-                    return self
+                    break
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(self.log.read_text(encoding="utf-8")[-5000:])
             time.sleep(0.05)
+        if waiting:
+            self.let_in()
+        return self
+
+    def let_in(self) -> None:
+        """Admit everybody to a service that runs, on whatever database it made for itself."""
+        if self._url is not None:
+            self.admit(self._url)
+            return
+        embedded = EmbeddedPostgres(self.folder)
+        self.admit(embedded.start())
+        embedded.leave()
 
     def admit(self, url: str) -> None:
         """Appoint everybody and log them in, past the service's doors."""
@@ -131,7 +154,20 @@ class Service:
         return {"Authorization": f"Bearer {self.tokens[person]}", **more}
 
     def get(self, path: str, who: Role | Actor | str = Role.SUPERVISOR, **headers: str) -> httpx.Response:
-        return self.client.get(path, headers=self.headers(who, **headers))
+        """Read. A position that was reached is waited for, however busy the machine is; one to come is not."""
+        deadline, wanted = time.monotonic() + PATIENCE, headers.get("X-Min-Position", "")
+        while True:
+            answer = self.client.get(path, headers=self.headers(who, **headers))
+            coming = wanted.isdecimal() and int(wanted) <= self.reached and time.monotonic() < deadline
+            if answer.status_code != 503 or not coming:
+                return answer
+
+    def seen(self, path: str, position: int, who: Role | Actor | str = Role.SUPERVISOR) -> Any:
+        """What is read there once the read models have come so far."""
+        self.reached = max(self.reached, position)
+        answer = self.get(path, who, **{"X-Min-Position": str(position)})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def give(
         self,
@@ -147,7 +183,9 @@ class Service:
         if stream is not None:
             path = re.sub(r"\{\w+\}", stream, path)
         more = {"Idempotency-Key": key or secrets.token_hex(8), **headers}
-        return self.client.post(path, json=on_paper(body), headers=self.headers(who, **more))
+        answer = self.client.post(path, json=on_paper(body), headers=self.headers(who, **more))
+        self.reached = max(self.reached, int(answer.headers.get("X-Position", 0)))
+        return answer
 
     def tell(self, chapters: Sequence[Chapter]) -> str:
         """Tell a story over HTTP; every chapter must go through. Returns the product's id; see ``ids``."""

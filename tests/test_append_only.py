@@ -1,4 +1,7 @@
-"""The journal takes additions and nothing else: from the service's role, and by trigger even from its owner."""
+"""The journal takes additions and nothing else: from the service's role, and by trigger even from its owner.
+
+So does the key store, where besides a key may be emptied, once.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from application.database import service_conninfo
+from application.database import migrate_keys, service_conninfo
 from application.store import Beside, Conflict, Journal
+from tests.service import keys_of
 from tests.test_writer import PRODUCER, claims, done, idea, opened, order, writer_on
 
 Connection = psycopg.Connection[tuple]
@@ -23,9 +27,8 @@ INSERTS = {
     "commands": "INSERT INTO ocop.commands (command_id, digest, product_id, from_version, to_version)"
     " VALUES (gen_random_uuid(), '', gen_random_uuid(), 0, 1)",
     "claims": "INSERT INTO ocop.claims (key, product_id) VALUES ('new', gen_random_uuid())",
-    "personal_reads": "INSERT INTO ocop.personal_reads"
-    " (person, role, office, route, stream, commune, province, fields, count)"
-    " VALUES ('', '', '', '', gen_random_uuid(), '', '', '{}', 1)",
+    "personal_reads": "INSERT INTO ocop.personal_reads (person, role, office, route, stream, commune, province, fields,"
+    " count) VALUES ('x', 'x', 'x', 'x', gen_random_uuid(), '04876', '25', '{phone}', 1)",
 }
 COLUMNS = {
     "events": "state = ''",
@@ -66,9 +69,12 @@ AROUND = {
     "change the append": "ALTER FUNCTION ocop.append RESET ALL",
     "take over the append": "ALTER FUNCTION ocop.append OWNER TO ocop_service",
     "drop the append that looks at other streams": "DROP FUNCTION ocop.append_seeing",
-    "drop the noting of reads": "DROP FUNCTION ocop.note_personal_reads",
-    "change the noting of reads": "ALTER FUNCTION ocop.note_personal_reads RESET ALL",
-    "take over the noting of reads": "ALTER FUNCTION ocop.note_personal_reads OWNER TO ocop_service",
+    "drop the noting of who looked": "DROP FUNCTION ocop.note_personal_reads",
+    "change the noting of who looked": "ALTER FUNCTION ocop.note_personal_reads RESET ALL",
+    "take over the noting of who looked": "ALTER FUNCTION ocop.note_personal_reads OWNER TO ocop_service",
+    "another noting of who looked": "CREATE OR REPLACE FUNCTION ocop.note_personal_reads(by_person text, by_role text,"
+    " by_office text, by_route text, streams uuid[], communes text[], provinces text[], fields_read text[],"
+    " counts int[]) RETURNS void LANGUAGE sql AS $$ $$",
     "drop the schema": "DROP SCHEMA ocop CASCADE",
     "rename the schema": "ALTER SCHEMA ocop RENAME TO other",
     "a table beside": "CREATE TABLE ocop.more ()",
@@ -79,22 +85,51 @@ AROUND = {
     "forget a migration": "DELETE FROM ocop_meta.migrations",
 }
 
-NOTE = (
-    "SELECT ocop.note_personal_reads('p', 'r', 'o', '/', ARRAY[gen_random_uuid()], '{25}', '{25}', '{\"a,b\"}', '{2}')"
-)
+KEY = UUID(int=10)
+LOOKED = "SELECT ocop.note_personal_reads('x', 'x', 'x', 'x', ARRAY[%s], '{04876}', '{25}', '{phone}', '{1}')"
+KEY_AROUND = {
+    "insert": "INSERT INTO keys.keys (key_id, subject, purpose, generation, wrapped)"
+    " VALUES (gen_random_uuid(), gen_random_uuid(), 'process', 1, 'new')",
+    "drop the making": "DROP FUNCTION keys.make",
+    "take over the making": "ALTER FUNCTION keys.make OWNER TO ocop_service",
+    "change the destroying": "ALTER FUNCTION keys.destroy RESET ALL",
+    "replace the guard": "CREATE OR REPLACE FUNCTION keys.guard() RETURNS trigger LANGUAGE plpgsql"
+    " AS $$ BEGIN RETURN NULL; END $$",
+    "drop the guard": "DROP TRIGGER keys_guard ON keys.keys",
+    "triggers off": "ALTER TABLE keys.keys DISABLE TRIGGER ALL",
+    "drop the table": "DROP TABLE keys.keys",
+    "take the table over": "ALTER TABLE keys.keys OWNER TO ocop_service",
+    "a table beside": "CREATE TABLE keys.more ()",
+    "drop the schema": "DROP SCHEMA keys CASCADE",
+}
+
+SUBJECT = UUID(int=11)
 
 
 @pytest.fixture(scope="module")
 def told(database: str) -> str:
-    """A database with facts, commands, a claim and a reading of personal data in it."""
+    """A database with facts, commands and a claim in it; and somebody has looked at personal data."""
     journal = Journal(database)
     writer = writer_on(journal)
     done(writer, idea(opened(writer)))
     opened(writer)
     journal.close()
     with psycopg.connect(service_conninfo(database)) as connection:
-        connection.execute(NOTE)
+        connection.execute(LOOKED, (SUBJECT,))
     return database
+
+
+MAKE = "SELECT key_id, wrapped FROM keys.make(%s, %s, %s, %s)"
+
+
+@pytest.fixture(scope="module")
+def store(database: str) -> str:
+    """A key store with one key in it."""
+    url = keys_of(database)
+    migrate_keys(url)
+    with psycopg.connect(service_conninfo(url)) as connection:
+        connection.execute(MAKE, (KEY, SUBJECT, "process", b"wrapped"))
+    return url
 
 
 @pytest.fixture
@@ -206,17 +241,66 @@ def test_nobody_else_may_append_or_read(told: str) -> None:
             *(f"SELECT * FROM ocop.{table}" for table in TABLES),
             "SELECT ocop.append('{}'" + ", '{}'" * 11 + ")",
             "SELECT ocop.append_seeing('{}'" + ", '{}'" * 13 + ")",
-            NOTE,
+            LOOKED.replace("%s", "gen_random_uuid()"),
         ):
             with pytest.raises(InsufficientPrivilege), connection.transaction():
                 connection.execute(statement)
         connection.rollback()
 
 
-def test_a_reading_of_personal_data_is_noted_with_its_fields(service: Connection) -> None:
-    rows = service.execute("SELECT person, route, province, fields, count FROM ocop.personal_reads").fetchall()
+def kept(store: str) -> list[tuple]:
+    with psycopg.connect(store) as connection:
+        return connection.execute("SELECT * FROM keys.keys ORDER BY key_id").fetchall()
 
-    assert rows == [("p", "/", "25", ["a", "b"], 2)]
+
+def of_keys(change: str) -> str:
+    return CHANGES[change].format(table="keys", column="wrapped = ''").replace("ocop.keys", "keys.keys")
+
+
+@pytest.mark.parametrize("way", [*CHANGES, *KEY_AROUND])
+def test_the_service_may_not_change_the_key_store(store: str, way: str) -> None:
+    statement = (
+        {**CHANGES, **KEY_AROUND}[way].format(table="keys", column="wrapped = ''").replace("ocop.keys", "keys.keys")
+    )
+    before = kept(store)
+
+    with psycopg.connect(service_conninfo(store)) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(statement)
+
+    assert kept(store) == before
+
+
+@pytest.mark.parametrize("change", [name for name in CHANGES if "no row" not in name])
+def test_even_the_owner_may_not_change_a_key(store: str, change: str) -> None:
+    statement, refused = of_keys(change), pytest.raises(InsufficientPrivilege, match="a key is made and destroyed")
+    before = kept(store)
+
+    with psycopg.connect(store) as connection, refused:
+        connection.execute(statement)
+
+    assert kept(store) == before
+
+
+def test_the_service_may_add_a_key_and_never_replaces_one(store: str) -> None:
+    """Whoever comes second is given the key that is kept; a destroyed one stays empty, and the next is another."""
+    other, ids = UUID(int=12), [UUID(int=n) for n in (20, 21, 22, 23)]
+    with psycopg.connect(service_conninfo(store)) as connection:
+        given = [
+            connection.execute(MAKE, made).fetchone()
+            for made in (
+                (ids[0], other, "process", b"first"),
+                (ids[1], other, "process", b"second"),
+                (ids[2], SUBJECT, "process", b"another"),
+            )
+        ]
+        connection.execute("SELECT keys.destroy(%s, %s, %s)", (other, ["process"], "asked"))
+        connection.execute("SELECT keys.destroy(%s, %s, %s)", (other, ["process"], "asked"))
+        given.append(connection.execute(MAKE, (ids[3], other, "process", b"third")).fetchone())
+        rows = connection.execute("SELECT key_id, generation, wrapped FROM keys.keys ORDER BY key_id").fetchall()
+        connection.rollback()
+
+    assert given == [(ids[0], b"first"), (ids[0], b"first"), (KEY, b"wrapped"), (ids[3], b"third")]
+    assert rows == [(KEY, 1, b"wrapped"), (ids[0], 1, None), (ids[3], 2, b"third")]
 
 
 def test_an_append_on_streams_that_have_moved_on_is_refused_as_a_whole(told: str) -> None:

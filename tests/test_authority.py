@@ -263,6 +263,20 @@ def test_the_delegate_is_bound_by_what_the_delegator_did() -> None:
 # ── Acting on behalf ──────────────────────────────────────────────────────────────────────────
 
 
+def test_a_product_that_has_no_producer_yet_is_nobodys_will() -> None:
+    """Who found it withdraws it; once a producer stands behind it, it is the producer's to say."""
+    leaving = {"reason": "Không có chủ thể nào muốn tham gia."}
+    world = staffed()
+    product = world.give("An", "identify-product", **OPENING)
+    world.give("An", "withdraw-journey", product, **leaving)
+
+    world, product = submitted()
+    world.give("An", "return-idea", product, **without_day(EXAMPLES["return-idea"]))
+    with pytest.raises(Invalid) as refused:
+        world.give("An", "withdraw-journey", product, **leaving)
+    assert refused.value.field == "on_behalf_of"
+
+
 def test_an_officer_who_does_the_producers_will_says_for_whom_and_on_which_paper() -> None:
     with pytest.raises(Invalid) as refused:
         submitted(by="An")

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.scenario import Place, Protocol
-from tests.service import Service
+from tests.service import Service, on_paper
 
 PLACE = Place("25", commune="04876", members=12)
 PRODUCTS = 70 if os.environ.get("OCOP_SOAK") else 6
@@ -41,7 +41,7 @@ def hands_in(case: Protocol, session: str, member: int, products: list[str]) -> 
         for number, product in enumerate(products):
             sheet = case.sheet_worth(points(number, member), product, f"phiếu {number} của {member}")
             key = case.service.headers(person, **{"Idempotency-Key": f"{session}-{number}"})
-            found.append(client.post(path, json={**sheet, "effective_on": HELD}, headers=key).status_code)
+            found.append(client.post(path, json=on_paper({**sheet, "effective_on": HELD}), headers=key).status_code)
         return found
 
 

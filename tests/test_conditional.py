@@ -15,7 +15,7 @@ import pytest
 from api.examples import EXAMPLES
 from domain.decide import COMMANDS
 from domain.values import Role
-from tests.service import Service
+from tests.service import Service, on_paper
 from tests.story import Chapter, addressed, bare, on, tea, until
 
 OFFICER, CHAIR, PRODUCER, PROVINCE = Role.COMMUNE_OFFICER, Role.COMMUNE_CHAIR, Role.PRODUCER, Role.PROVINCE_OFFICER
@@ -258,8 +258,9 @@ def test_a_sealed_sheet_sent_again_is_the_same_sheet(service: Service, database:
 def test_one_body_may_be_written_in_two_ways(service: Service) -> None:
     """What counts is what was said: the order of fields, blanks and escapes do not."""
     headers = service.headers(OFFICER, **{"Idempotency-Key": "two-ways", "Content-Type": "application/json"})
-    first = service.client.post("/v1/products", json=OPENING, headers=headers)
-    turned = dict(reversed(OPENING.items()))
+    body = on_paper(OPENING)
+    first = service.client.post("/v1/products", json=body, headers=headers)
+    turned = dict(reversed(body.items()))
 
     again = service.client.post("/v1/products", content=dumped(turned), headers=headers)
 
@@ -288,9 +289,9 @@ def test_the_key_of_one_is_not_the_key_of_another(service: Service) -> None:
 
 
 def test_without_a_key_every_request_is_a_new_one(service: Service) -> None:
-    headers = service.headers(OFFICER)
+    headers, body = service.headers(OFFICER), on_paper(OPENING)
 
-    opened = [service.client.post("/v1/products", json=OPENING, headers=headers).json()["product_id"] for _ in range(3)]
+    opened = [service.client.post("/v1/products", json=body, headers=headers).json()["product_id"] for _ in range(3)]
 
     assert len(set(opened)) == 3
 

@@ -7,19 +7,24 @@ import io
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import httpx
+import psycopg
 import pytest
 from pydantic_core import to_json
 from rich.console import Console
 
+import api.cli
+from api.demonstration.accounts import Holder, appoint_everybody, let_in, logins
 from api.demonstration.actors import COMMUNES, PRODUCERS, demonstration_actors
 from api.demonstration.loader import Cast, demonstrated, load, load_demonstration, stories, turns
-from api.security import Holder, read_holders
+from application.keys import DatabaseKeys, key_pool
+from application.seals import Keeper
 from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.law.calendar import is_working_day
@@ -27,7 +32,8 @@ from domain.law.scoring import total_of
 from domain.product.phases import CLOSED
 from domain.product.rating_facts import Choice
 from domain.values import Role, without_diacritics
-from tests.service import Service
+from tests.load import all_facts
+from tests.service import MASTER_KEY, Service, keys_of
 
 FOLDER = Path(__file__).parents[1] / "api/demonstration"
 SUPERVISOR = "Giám sát chương trình"
@@ -76,28 +82,63 @@ def said(console: Console) -> str:
 
 
 def journal(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.get("/v1/events?limit=1000", SUPERVISOR).json()["events"]
+    found: list[dict[str, Any]] = []
+    after, more = 0, True
+    while more:
+        page = service.get(f"/v1/events?after={after}&limit=1000", SUPERVISOR).json()
+        found += page["events"]
+        after, more = page["next"], page["more"]
     return found
 
 
 def holders(service: Service) -> list[Holder]:
-    return read_holders(service.tokens_file)
+    return [Holder(service.tokens[actor.person], actor) for actor in demonstration_actors()]
+
+
+@contextmanager
+def keeper_of(database: str) -> Iterator[Keeper]:
+    with key_pool(keys_of(database)) as pool:
+        yield Keeper(bytes.fromhex(MASTER_KEY), DatabaseKeys(pool))
 
 
 def started(folder: Path, database: str) -> Service:
-    return Service(folder, database, actors=demonstration_actors()).start()
+    """A service whose people are those of the demonstration, appointed and let in as ``ocop serve --demo`` does."""
+    running = Service(folder, database, actors=[]).start()
+    with keeper_of(database) as keeper:
+        appoint_everybody(database, keeper)
+    admit(running, database)
+    return running
+
+
+def admit(service: Service, database: str) -> None:
+    with keeper_of(database) as keeper:
+        service.tokens = {holder.actor.person: holder.token for holder in let_in(database, keeper)}
+
+
+def shown(service: Service, database: str) -> str:
+    """What ``ocop serve --demo`` says and does once the service is ready."""
+    console = quiet()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.cli, "console", console)
+        api.cli.show(database, keys_of(database), bytes.fromhex(MASTER_KEY), service.address)
+    return said(console)
 
 
 @pytest.fixture(scope="module")
-def loaded(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with the demonstration in it."""
-    running = started(tmp_path_factory.mktemp("service"), database)
-    console = quiet()
-    load_demonstration(running.address, running.tokens_file, console)
-    assert "15 products" in said(console), said(console)
-    assert "stopped" not in said(console)
-    yield running
+def first_words(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+    """A service that was started with the demonstration, and what was printed."""
+    running = Service(tmp_path_factory.mktemp("service"), database, actors=[]).start()
+    words = shown(running, database)
+    assert "stopped" not in words, words
+    admit(running, database)
+    yield running, words
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def loaded(first_words: tuple[Service, str]) -> Service:
+    """A service with the demonstration in it."""
+    return first_words[0]
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +303,26 @@ def test_everything_says_that_it_is_illustrative(loaded: Service, products: dict
     assert all("Đà Bắc năm 2023" in event["data"]["note"] for event in opened)
 
 
+def test_accounts_are_told_once_with_a_code_for_those_who_sign(first_words: tuple[Service, str], database: str) -> None:
+    service, words = first_words
+    signs = law_book().authority.roles
+
+    assert "15 products" in words
+    for login, actor in logins().items():
+        line = next(line for line in words.splitlines() if actor.person in line)
+        assert line.startswith("ocop-" if actor.role is Role.INTEGRATOR else f"{login} "), line
+        assert ("code secret" in line) == signs[actor.role].signs, line
+    given = next(line.split() for line in words.splitlines() if SUPERVISOR in line)
+    body = {"login": given[0], "password": given[1]}
+    assert service.client.post("/v1/login", json=body).status_code == 200
+    assert shown(service, database) == ""
+
+
 def test_loading_again_stores_nothing_and_says_nothing(loaded: Service, products: dict[str, dict[str, Any]]) -> None:
     before, console = journal(loaded), quiet()
 
     began = time.perf_counter()
-    load_demonstration(loaded.address, loaded.tokens_file, console)
+    load_demonstration(loaded.address, holders(loaded), console)
     seconds = time.perf_counter() - began
 
     assert said(console) == ""
@@ -284,7 +340,7 @@ def test_a_product_carried_on_since_is_left_alone(loaded: Service, products: dic
     assert loaded.get("/v1/products?limit=1", SUPERVISOR, **wait).status_code == 200
     before, console = journal(loaded), quiet()
 
-    load_demonstration(loaded.address, loaded.tokens_file, console)
+    load_demonstration(loaded.address, holders(loaded), console)
 
     assert said(console) == ""
     assert journal(loaded) == before
@@ -332,7 +388,7 @@ def test_a_load_that_was_cut_off_goes_on_to_the_same_end(
             assert len({e["command_id"] for e in there}) == after + 1  # the lost answer's command was carried out
             assert told(there) == whole[: len(there)]
 
-        load_demonstration(service.address, service.tokens_file, quiet())
+        load_demonstration(service.address, holders(service), quiet())
 
         there = journal(service)
         assert len({e["command_id"] for e in there}) == len(turns())
@@ -342,16 +398,17 @@ def test_a_load_that_was_cut_off_goes_on_to_the_same_end(
 
 
 def test_it_is_not_loaded_beside_facts_of_the_offices_own(own_database: str, tmp_path: Path) -> None:
-    service = started(tmp_path, own_database)
+    service = Service(tmp_path, own_database).start()
     try:
         body = {"product_name": "Rượu ngô", "commune": "04876", "origin": "potential", "cycle": 2026}
-        assert service.give(None, "identify-product", "Cán bộ OCOP xã Cao Sơn", body).status_code == 201
-        console = quiet()
+        assert service.give(None, "identify-product", Role.COMMUNE_OFFICER, body).status_code == 201
+        before = len(all_facts(own_database))
 
-        load_demonstration(service.address, service.tokens_file, console)
+        assert "is not loaded beside them" in shown(service, own_database)
 
-        assert "is not loaded beside them" in said(console)
-        assert len(journal(service)) == 1
+        assert len(all_facts(own_database)) == before
+        with psycopg.connect(own_database) as connection:
+            assert connection.execute("SELECT count(*) FROM access.accounts").fetchone() == (0,)
     finally:
         service.stop()
 
@@ -377,15 +434,11 @@ def test_a_refusal_is_shown_and_ends_the_load() -> None:
     assert "Sai trình tự – Không được. – Xem [lại]. – Not possible." in said(console)
 
 
-def test_a_token_file_made_for_others_is_named(tmp_path: Path) -> None:
-    console = quiet()
-    load_demonstration("http://127.0.0.1:9", tmp_path / "none.json", console)
-    assert "cannot read" in said(console)
-
+def test_an_actor_who_is_missing_is_named() -> None:
     console = quiet()
     with httpx.Client(base_url="http://127.0.0.1:9") as client:
         load(client, [], console)
-    assert "the token file holds no supervisor" in said(console)
+    assert "nobody of the demonstration is supervisor" in said(console)
 
 
 def test_the_data_files_are_commands_that_their_actors_may_give() -> None:
@@ -417,7 +470,7 @@ def test_score_sheets_are_complete_and_lie_close_together() -> None:
     assert found == {"che-shan-tuyet": TEA, "mat-ong": HONEY}
 
 
-def test_producers_are_those_of_the_token_file_and_no_person_is_named() -> None:
+def test_producers_are_those_who_are_appointed_and_no_person_is_named() -> None:
     for product in demonstrated():
         if product.producer is not None:
             assert product.producer.keys() == {"registration", "name", "kind", "address"}

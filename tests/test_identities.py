@@ -186,7 +186,6 @@ def test_settings_of_the_provider(tmp_path: Path) -> None:
     [
         ("OCOP_OPENID_CLIENT_ID", ""),
         ("OCOP_OPENID_CLIENT_SECRET", ""),
-        ("OCOP_PUBLIC_URL", ""),
         ("OCOP_PUBLIC_URL", "http://ocop.example"),
         ("OCOP_PUBLIC_URL", "https://ocop.example/path"),
         ("OCOP_OPENID_ISSUER", "http://login.example"),
@@ -197,6 +196,15 @@ def test_settings_of_the_provider(tmp_path: Path) -> None:
 def test_bad_settings_are_named(name: str, value: str) -> None:
     with pytest.raises(BadSettings, match=name):
         OpenIDSettings.of(Settings.from_environment(COMPLETE | {name: value}))
+
+
+def test_without_a_public_address_it_is_where_the_service_listens_and_only_this_machine_will_do() -> None:
+    unnamed = COMPLETE | {"OCOP_PUBLIC_URL": "", "OCOP_PORT": "8457"}
+    found = OpenIDSettings.of(Settings.from_environment(unnamed))
+    assert found is not None
+    assert found.public_url == "http://127.0.0.1:8457"
+    with pytest.raises(BadSettings, match="OCOP_PUBLIC_URL"):
+        OpenIDSettings.of(Settings.from_environment(unnamed | {"OCOP_HOST": "0.0.0.0"}))
 
 
 def test_a_secret_file_that_is_not_there_is_named() -> None:

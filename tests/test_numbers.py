@@ -22,7 +22,7 @@ from application.writer import Writer
 from domain.law.book import law_book
 from domain.values import Role
 from tests.load import check_read_models_equal_a_rebuild
-from tests.service import MASTER_KEY, Service
+from tests.service import MASTER_KEY, Service, on_paper
 from tests.story import bare, tea
 from tests.test_writer import NOW, check_numbers, concluded, stored
 
@@ -46,13 +46,13 @@ def products(own_database: str, own_keys: str) -> list[UUID]:
 def services(
     request: pytest.FixtureRequest, own_database: str, products: list[UUID], tmp_path: Path
 ) -> Iterator[list[Service]]:
-    """Processes of the service on one database, with the same tokens."""
+    """Processes of the service on one database, so with the same sessions."""
     with contextlib.ExitStack() as stack:
         running = []
         for number in range(request.param):
             service = Service(tmp_path / str(number), own_database)
             if running:
-                service.tokens, service._env["OCOP_TOKENS"] = running[0].tokens, str(running[0].tokens_file)
+                service.tokens = running[0].tokens
             stack.callback(service.stop)
             running.append(service.start())
         yield running
@@ -61,7 +61,7 @@ def services(
 def test_two_hundred_recognitions_at_once_have_numbers_without_gap_or_double(
     own_database: str, products: list[UUID], services: list[Service]
 ) -> None:
-    body = {**bare(next(body for command, _, body in tea() if command == "recognise")), "effective_on": "2026-10-20"}
+    body = on_paper(bare(next(body for command, _, body in tea() if command == "recognise")))
     before = stored(own_database)
 
     async def recognise(clients: list[httpx.AsyncClient], number: int) -> list[httpx.Response]:

@@ -147,8 +147,7 @@ def test_every_fact_is_in_the_trail_once_and_in_order(own_database: str, teller:
     assert found == stored
     commune_book = str(book_id("commune", "04876", 2026))
     assert {str(stream) for stream, _, _ in found} == {*teller.ids.values(), commune_book}
-    unopened = {"office", "person", "subject"}  # the tea's story opens none of these
-    assert teller.ids.keys() == KINDS.keys() - unopened
+    assert teller.ids.keys() == KINDS.keys() - {"office", "person", "subject"}  # which the tea's story opens none of
 
 
 def test_positions_move_over_facts_of_no_interest(own_database: str, teller: Teller) -> None:
@@ -221,7 +220,7 @@ def test_a_newer_version_is_built_beside_and_switched(own_database: str, teller:
     before = rows(own_database, "trail")
     newer = projector(teller, own_database, [NewerTrail()])
     with following(newer):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while [s.version for s in newer.standings()] != [NewerTrail.version] and time.monotonic() < deadline:
             assert rows(own_database, "trail") == before  # readers never see it empty
             time.sleep(0.02)
@@ -261,7 +260,7 @@ def test_a_rebuild_beside_a_live_projector_loses_nothing(own_database: str, tell
             teller.tell(until("endorse-idea", tea()), f"Chè {n}")
             builder.rebuild(NAMES)
             teller.tell([("identify-product", Role.COMMUNE_OFFICER, on("2026-01-15", tea()[0][2]))], f"Chè mới {n}")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while {s.position for s in live.standings()} != {teller.journal.head()}:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -280,7 +279,7 @@ def test_a_model_this_version_does_not_know_stops_nothing(own_database: str, tel
         )
     teller.tell(until("submit-plan", tea()))
     with following(live):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while {s.position for s in live.standings()} != {teller.journal.head()}:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -334,7 +333,7 @@ def test_rows_that_depend_on_rules_are_built_anew_when_the_rules_change(own_data
     other = LawBook(law.regimes, law.sheets, practice, law.authority, {**law._hashes, "practice": "another hash"})
     live = projector(teller, own_database, read_models(other))
     with following(live):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any("province-officer" in row[0] for row in rows(own_database, "worklist")):
             assert time.monotonic() < deadline
             time.sleep(0.02)

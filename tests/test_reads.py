@@ -29,7 +29,7 @@ def products(service: Service) -> dict[str, str]:
         "honey": service.tell(renamed(until("hand-over-idea-form", STORY), HONEY)),
         "filed": service.tell(renamed(until_first("register-dossier", STORY), "Chè xanh bản Sưng")),
     }
-    service.get("/v1/products", **{"X-Min-Position": str(service.position)})
+    service.seen("/v1/products", service.position)
     return told
 
 
@@ -161,7 +161,7 @@ def test_the_trail_tells_everything_in_both_languages(service: Service, products
     recognised = next(t for t in told if t["fact"] == "product.recognised")
     assert recognised["vi"] == (
         "Ngày 20/10/2026, province-chair (chủ tịch UBND cấp tỉnh, office of province-chair) công nhận 3 sao theo quyết "
-        "định 1/QĐ-UBND, cấp giấy chứng nhận 0001/2026/GCN-OCOP-25, hiệu lực đến 20/10/2029."
+        "định 1/QĐ-UBND, cấp giấy chứng nhận 0001/2026/GCN-OCOP-25, hiệu lực đến 20/10/2029, theo văn bản 01/BB."
     )
     assert recognised["en"].startswith("On 2026-10-20, province-chair (provincial chair,")
     assert recognised["data"]["rules_hash"]
@@ -206,10 +206,10 @@ def test_the_feed_gives_every_fact_in_order_and_by_type(service: Service, produc
     after = 0
     while True:
         page = service.get(f"/v1/events?after={after}&limit=7", Role.INTEGRATOR).json()
-        if not page["events"]:
-            break
         seen += page["events"]
         after = page["next"]
+        if not page["more"]:
+            break
 
     assert [e["position"] for e in seen] == sorted({e["position"] for e in seen})
     mine = [e for e in seen if e["stream_id"] == products["tea"]]

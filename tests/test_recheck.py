@@ -59,9 +59,9 @@ def filled(database: str) -> Iterator[tuple[Journal, int]]:
 
 
 @pytest.fixture(scope="module")
-def small(server_url: str) -> Iterator[Journal]:
+def small(server_url: str, template: str) -> Iterator[Journal]:
     """A journal to which each test adds a product of its own."""
-    for url in fresh_database(server_url):
+    for url in fresh_database(server_url, template):
         journal = Journal(url)
         yield journal
         journal.close()

@@ -13,7 +13,6 @@ from fastapi.openapi.utils import get_openapi
 
 from api import regimes
 from api.app import create_app
-from api.security import Tokens
 from application.wording import CriterionWording, SheetWording
 from domain.law.book import law_book
 from domain.law.models import Sheet
@@ -26,7 +25,7 @@ Get = Callable[..., httpx.Response]
 
 def serving(wordings: Mapping[str, SheetWording] | None = None) -> Get:
     """GET on the real app without its database: nothing here needs one."""
-    app = create_app("", Tokens([]), bytes(32), wordings=wordings)
+    app = create_app("", bytes(32), wordings=wordings)
 
     def get(path: str, **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:

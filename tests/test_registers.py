@@ -595,9 +595,9 @@ def test_five_thousand_rows_with_fifty_mistakes_give_those_fifty_findings(tmp_pa
     expected.append((5_004, "T5004", "duplicate"))
     path = legacy(tmp_path / "so.xlsx", rows)
 
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: the machine may have much else to do
     reading = read(path)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
 
     assert places(reading) == expected
     assert len(expected) == 50

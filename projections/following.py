@@ -1,0 +1,40 @@
+"""The projector as a process of its own, ``python -m projections.following PARENT``: it loads nothing of HTTP.
+
+It follows the journal at OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+from application.logs import configure_logs
+from application.settings import Settings
+from application.store import Journal
+from domain.law.book import law_book
+from projections.catalogue import read_models
+from projections.engine import Projector
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether the service still lives."""
+
+
+def follow(url: str, starter: int) -> None:
+    """Run the projector until a signal, or until ``starter`` is no longer the parent of this process."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def watch() -> None:
+        while not stop.wait(LOOK_EVERY):
+            if os.getppid() != starter:
+                stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    Projector(url, Journal(url), read_models(law_book())).run(stop)
+
+
+if __name__ == "__main__":
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    follow(settings.database_url or "", int(sys.argv[1]))
