@@ -101,7 +101,8 @@ def _officer(province: str, login: str | None) -> Actor:
     if login is None:
         raise _stop("--login: cần tài khoản của cán bộ OCOP cấp tỉnh / the account of the province's officer is needed")
     password = typer.prompt("Mật khẩu / password", hide_input=True)
-    person = carried_out(lambda accounts, _: _proved(accounts, login, password))
+    code = typer.prompt("Mã xác thực, nếu có / code, if enrolled", default="", show_default=False)
+    person = carried_out(lambda accounts, _: _proved(accounts, login, password, code))
     settings = Settings.from_environment()
     with _database(settings, preview=False) as url:
         journal = Journal(url or "", pool_size=1)
@@ -118,8 +119,8 @@ def _officer(province: str, login: str | None) -> Actor:
     )
 
 
-async def _proved(accounts: Accounts, login: str, password: str) -> UUID:
-    return (await accounts.log_in(login, password, "", "command line")).session.person
+async def _proved(accounts: Accounts, login: str, password: str, code: str) -> UUID:
+    return (await accounts.log_in(login, password, code, "command line")).session.person
 
 
 @contextmanager

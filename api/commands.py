@@ -7,7 +7,9 @@ here by hand, not by the framework: one pass over the bytes, strict, with a size
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,11 +33,12 @@ from domain.book.commands import BookCommand
 from domain.book.state import book_id
 from domain.command import Command
 from domain.decide import COMMANDS, new_stream
+from domain.law.areas import province_of_area
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.refusals import NotFound, OutsideArea, Refusal
+from domain.refusals import NoRegime, NotFound, OutsideArea, Refusal
 from domain.subject.commands import RequestErasure
-from domain.values import ROLE_NAMES, STEP_NAMES
+from domain.values import ROLE_NAMES, STEP_NAMES, Actor
 
 router = APIRouter(prefix="/v1", tags=["commands"])
 
@@ -91,7 +94,8 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     named = stream
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year
-        named, also = book_id(command.level, actor.area, year), []
+        actor, also = _competent(state.law, command, [actor, *also], state.clock()), []
+        named = book_id(command.level, actor.area, year)
     elif isinstance(command, RequestErasure):
         named = await subject_named(request, actor, command)
     digest = state.keeper.digest(asked(str(stream or ""), command))
@@ -100,8 +104,10 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     try:
         answer = await writer.run(Order(command_id, target, command, actor, digest, expected, tuple(also)))
     except Refusal as refusal:
-        noted(request, refusal.rule or refusal.code, actor, allowed=False)
-        if isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and not names_its_place(kind)):
+        hidden = isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and not names_its_place(kind))
+        told_as = "not-found" if hidden else ""
+        noted(request, refusal.rule or refusal.code, refusal.actor or actor, allowed=False, told_as=told_as)
+        if hidden:
             await asyncio.sleep(max(0.0, began + NOT_FOUND_AFTER - time.monotonic()))
             raise nothing_here() from None
         raise
@@ -110,6 +116,17 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     if isinstance(command, BookCommand):
         more["decision"] = await to_thread.run_sync(_decision, state.journal, answer, limiter=state.feed)
     return answered(answer, kind.stream, opened=kind.name in OPENING, more=more)
+
+
+def _competent(law: LawBook, command: BookCommand, actors: Sequence[Actor], now: datetime) -> Actor:
+    """The first role that signs at the command's level: whose book it is depends on it."""
+    day = command.effective_on or legal_date(now)
+    for actor in actors:
+        with suppress(NoRegime):
+            found = law.competence(command.name, province_of_area(actor.area), law.regime_on(day), command.level)
+            if found is not None and actor.role in found.roles:
+                return actor
+    return actors[0]
 
 
 def names_its_place(kind: type[Command]) -> bool:

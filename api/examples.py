@@ -288,6 +288,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "level": "commune",
         "area": "04876",
         "agency_code": "H44.12.3",
+        "since": "2025-07-01",
         "decision_number": "18/QĐ-UBND",
     },
     "rename-office": {"title": "Phòng Kinh tế và Môi trường xã Cao Sơn", "decision_number": "40/QĐ-UBND"},

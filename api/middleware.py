@@ -31,8 +31,8 @@ class CanonicalLog:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
-                ruling = scope.get("state", {}).get("ruling", {})
-                by_rule = [(b"x-rule", ruling["rule"].encode())] if ruling.get("rule") else []
+                rule = scope.get("state", {}).get("rule")
+                by_rule = [(b"x-rule", rule.encode())] if rule else []
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *by_rule]
             await send(message)
 

@@ -40,6 +40,7 @@ def _power(power: Power) -> dict[str, Any]:
         "last": power.term.last,
         "paper": power.paper,
         "signer": power.signer,
+        "entered_on": power.entered_on,
         "delegator": {"person": by.person, "person_id": by.id} if by else None,
         "commands": power.commands,
     }
@@ -101,18 +102,19 @@ async def authority(request: Request, actor: Caller, person_id: UUID, on: date |
     day, law = on or today(request), request.app.state.law
     directory: Directory = request.app.state.directory
     held = await directory.powers(person_id, day)
+    roles = frozenset(power.actor.role for power in held if power.actor.delegator is None)
     return {
         "person_id": person_id,
         "handle": row["handle"],
         "on": day,
-        "powers": [{**_power(power), "permits": _permits(law, power, day)} for power in held],
+        "powers": [{**_power(power), "permits": _permits(law, power, day, roles)} for power in held],
     }
 
 
-def _permits(law: LawBook, power: Power, day: date) -> list[dict[str, Any]]:
+def _permits(law: LawBook, power: Power, day: date, roles: frozenset[Role]) -> list[dict[str, Any]]:
     return [
         {"command": p.command, "level": p.level, "rule": p.rule, "legal_basis": p.legal_basis}
-        for p in permits_on(law, power, day)
+        for p in permits_on(law, power, day, roles)
     ]
 
 
@@ -121,7 +123,12 @@ async def seen(request: Request, actor: Caller, person_id: UUID) -> dict[str, An
     async with request.app.state.pool.connection() as connection:
         row = await person_of(connection, Scope.of(actor), person_id, today(request))
     if row is None:
-        raise Problem(
-            "not-found", "Không có người này trong phạm vi của bạn.", "There is no such person within your area."
-        )
+        raise no_such_person()
     return row
+
+
+def no_such_person() -> Problem:
+    """The same answer whether there is nobody or he is not the caller's to see."""
+    return Problem(
+        "not-found", "Không có người này trong phạm vi của bạn.", "There is no such person within your area."
+    )

@@ -8,19 +8,25 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic_core import to_json
 
 from api.bodies import read_value, takes
-from api.personnel import seen
+from api.personnel import no_such_person
 from api.problems import Problem
-from api.security import Caller
+from api.security import Caller, noted, route_of
+from api.supervisors import today
 from application.access.accounts import Accounts
 from application.access.clients import Clients
+from application.directory import Directory
+from domain.law.areas import covers
+from domain.law.book import LawBook
+from domain.person.state import Person
 from domain.values import Actor, Line, Value
 
 router = APIRouter(prefix="/v1/persons/{person_id}", tags=["personnel"])
 
+ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -42,16 +48,26 @@ class NewClient(Value):
     scopes: Annotated[tuple[Line, ...], Field(min_length=1, max_length=20)]
 
 
-async def _administered(request: Request, actor: Actor, person_id: UUID) -> dict[str, Any]:
-    """The person, if it is another one of the administrator's area."""
-    if actor.id == person_id:
-        raise Problem(
-            "duties-separated",
-            "Quản trị viên không quản trị tài khoản của chính mình.",
-            "An administrator does not administer his own account.",
-            rule="granted-by-the-grantee",
-        )
-    return await seen(request, actor, person_id)
+async def _administered(request: Request, actor: Actor, person_id: UUID) -> Person:
+    """The person, if it is another one and all its powers lie within the administrator's area.
+
+    Who entered a signature does not hand out access to it: that takes a second administrator.
+    """
+    directory: Directory = request.app.state.directory
+    law: LawBook = request.app.state.law
+    person, day = await directory.person(person_id), today(request)
+    held = [] if person is None else [a for a in person.assignments.values() if a.ended_on is None or day < a.ended_on]
+    delegated = await directory.powers(person_id, day)
+    areas = {a.area for a in held} | {power.actor.area for power in delegated} | ({person.area} if person else set())
+    if person is None or not all(covers(actor.area, area) for area in areas):
+        raise no_such_person()
+    giving = {a.given_by for a in held if law.authority.roles[a.role].signs}
+    hands = {"grant": frozenset(giving), "receive": frozenset({person.handle})}
+    _, entry = route_of(request)
+    if (deny := law.authority.separated(entry, {actor.person}, hands)) is not None:
+        noted(request, deny.id, actor, allowed=False)
+        raise Problem("duties-separated", f"{deny.vi}.", f"{deny.en}.", rule=deny.id)
+    return person
 
 
 def _once(status: int, **told: Any) -> Response:
@@ -90,7 +106,7 @@ async def register_client(request: Request, actor: Caller, person_id: UUID) -> R
     """Register a service account for an integrator (tài khoản dịch vụ): client id and secret, shown once."""
     person = await _administered(request, actor, person_id)
     body = await read_value(request, NewClient)
-    if person["kind"] != "service":
+    if person.kind != "service":
         raise Problem(
             "invalid-content",
             "Tài khoản dịch vụ chỉ dành cho hệ thống kết nối.",
@@ -100,3 +116,26 @@ async def register_client(request: Request, actor: Caller, person_id: UUID) -> R
     clients: Clients = request.app.state.clients
     client, secret = await clients.register(person_id, body.scopes)
     return _once(201, client_id=client, client_secret=secret, scopes=body.scopes)
+
+
+@router.post("/clients/{client}/rotate")
+async def rotate_client(request: Request, actor: Caller, person_id: UUID, client: ClientId) -> Response:
+    """Give the service account another secret (đổi khóa), shown once; the old one lives on for a day."""
+    clients = await _own_client(request, actor, person_id, client)
+    return _once(200, client_id=client, client_secret=await clients.rotate(client))
+
+
+@router.post("/clients/{client}/close", status_code=204, response_class=Response)
+async def close_client(request: Request, actor: Caller, person_id: UUID, client: ClientId) -> Response:
+    """Close the service account (đóng tài khoản dịch vụ): its secrets and tokens are dead."""
+    clients = await _own_client(request, actor, person_id, client)
+    await clients.close(client)
+    return Response(status_code=204, headers=NO_STORE)
+
+
+async def _own_client(request: Request, actor: Actor, person_id: UUID, client: str) -> Clients:
+    await _administered(request, actor, person_id)
+    clients: Clients = request.app.state.clients
+    if not any(c.client == client and c.person == person_id for c in await clients.listed()):
+        raise Problem("not-found", "Không có tài khoản dịch vụ này.", "There is no such service account.")
+    return clients

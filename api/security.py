@@ -135,9 +135,13 @@ async def giver(request: Request, kind: type[Command]) -> tuple[Actor, ...]:
     return could
 
 
-def noted(request: Request, rule: str, actor: Actor | None, *, allowed: bool) -> None:
-    """Put the ruling on the request's canonical log line and answer: who, in which role, by which rule."""
+def noted(request: Request, rule: str, actor: Actor | None, *, allowed: bool, told_as: str = "") -> None:
+    """Put the ruling on the request's canonical log line and answer: who, in which role, by which rule.
+
+    ``told_as``: what the answer says instead of the rule, where the rule itself would tell of what lies elsewhere.
+    """
     told: dict[str, Any] = {"rule": rule, "allowed": allowed}
+    request.scope.setdefault("state", {})["rule"] = told_as or rule
     if actor is not None:
         told |= {"person": str(actor.id), "role": actor.role.value, "area": actor.area}
         if actor.delegator is not None:

@@ -3,6 +3,7 @@
 For readers and for the choice of a role; a command is decided on the person's own stream, inside the append.
 """
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ class Directory:
     def __init__(self, journal: Journal, law: LawBook, limiter: CapacityLimiter, clock: Callable[[], datetime]) -> None:
         self._journal, self._law, self._limiter, self._clock = journal, law, limiter, clock
         self._kept: OrderedDict[UUID, tuple[float, Person]] = OrderedDict()
+        self._keeping = threading.Lock()
 
     async def person(self, key: UUID) -> Person | None:
         """The person under this id, at most two seconds old; None when there is none."""
@@ -69,9 +71,11 @@ class Directory:
                 state = kind_of(facts[0].fact).fold(r.told for r in facts) if facts else Person()
                 person = state if isinstance(state, Person) else Person()
             found[key] = person
-            if person.version:
-                self._kept[key] = (now, person)
-                self._kept.move_to_end(key)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        with self._keeping:  # by worker threads and by the loop
+            for key, person in found.items():
+                if person.version:
+                    self._kept[key] = (now, person)
+                    self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
         return found

@@ -176,8 +176,9 @@ def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:
         try:
             # The area first: what is refused about a case that is not the caller's to see would tell of it.
             rule = authorise(state, order.command, asked_as)
-            check_held(order.command, asked_as)
+            check_held(state, order.command, asked_as)
         except Refusal as refusal:
+            refusal.actor = actor
             refusals.append(refusal)
         else:
             return asked_as, rule

@@ -5,15 +5,17 @@ away a moment ago carries no decision.
 """
 
 from datetime import date, timedelta
+from typing import Any
 
 from domain.command import Command, Context
 from domain.law.areas import province_of_area
 from domain.person.state import Delegation, Person
+from domain.product.state import Product
 from domain.refusals import Invalid, NotHeld
 from domain.values import Actor
 
 
-def check_held(command: Command, ctx: Context) -> None:
+def check_held(state: Any, command: Command, ctx: Context) -> None:
     """Refuse an actor who does not hold his role today or did not on the day of the act, and an act entered late.
 
     What is taken over from a paper or a register was done by others: there it is enough to hold the role today.
@@ -21,6 +23,7 @@ def check_held(command: Command, ctx: Context) -> None:
     actor = ctx.actor
     if actor.id is None:  # the service itself, which holds no assignment
         return
+    _check_source(state, command, ctx)
     _check(actor, command.name, ctx, ctx.moment.today)
     if command.source.kind in ("paper", "register"):
         return
@@ -29,10 +32,48 @@ def check_held(command: Command, ctx: Context) -> None:
         _check_late(command, ctx)
 
 
+def _check_source(state: Any, command: Command, ctx: Context) -> None:
+    """Powers are given today and by nobody's memory; a register is read where registers are; a paper is named whole."""
+    kind, paper = command.source.kind, command.paper
+    if command.stream in PERSONNEL and (kind != "native" or ctx.effective_on != ctx.moment.today):
+        raise Invalid(
+            "Quyền hạn chỉ được giao, thôi vào ngày ghi nhận; văn bản có trước thì ghi số của nó.",
+            "Powers are given and taken on the day they are entered; an older paper is named by its number.",
+            field="effective_on" if kind == "native" else "source",
+            hint_vi="Bỏ source và effective_on; thời hạn của phân công ghi ở term.",
+            hint_en="Leave source and effective_on out; the term says from when the assignment runs.",
+        )
+    if kind == "illustrative" and isinstance(state, Product) and state.version and not state.illustrative:
+        raise Invalid(
+            "Hồ sơ thật không nhận việc minh hoạ.",
+            "A real case takes no illustrative acts.",
+            field="source.kind",
+        )
+    if kind == "register" and command.name not in FROM_REGISTERS:
+        raise Invalid(
+            "Chỉ sổ theo dõi giấy chứng nhận được nhập với nguồn “register”.",
+            "Only a register of certificates is entered with the source “register”.",
+            field="source.kind",
+        )
+    if kind == "paper" and (paper is None or paper.signed_on is None or paper.signer is None):
+        raise Invalid(
+            "Việc nhập từ giấy phải ghi số, ngày ký và người ký của văn bản.",
+            "An act entered from its paper names that paper's number, day and signer.",
+            field="paper",
+        )
+
+
+PERSONNEL = frozenset({"person", "office"})
+"""Streams that hold powers."""
+FROM_REGISTERS = frozenset({"enter-from-register", "record-recognition"})
+
+
 def _check(actor: Actor, command: str, ctx: Context, day: date) -> None:
     holder = ctx.others.get(actor.delegator.id if actor.delegator else actor.id) if actor.id else None
     held = holder.assignments.get(actor.assignment) if isinstance(holder, Person) and actor.assignment else None
     if held is None or not held.valid_on(day) or (held.role, held.area) != (actor.role, actor.area):
+        raise _not_held(actor, day)
+    if day < held.given_on:  # a power entered later makes no act of an earlier day
         raise _not_held(actor, day)
     if actor.delegator is None:
         return

@@ -81,6 +81,10 @@ class Command(Value, ABC):
         """Who had which hand so far in the matter it is about; see ``domain/law/authority.toml``."""
         return {}
 
+    def signers(self) -> frozenset[str]:
+        """Who signs by it, as named in it: bound by what separates duties like who enters it."""
+        return frozenset()
+
     def ready(self, state: Any, ctx: Context, states: Sequence[str]) -> None:
         """Refuse unless the case stands where the table lists it; nothing to ask of streams without such states."""
 

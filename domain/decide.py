@@ -149,11 +149,10 @@ def authorise(state: Any, command: Command, ctx: Context) -> str:
             hint_vi=f"Thẩm quyền: {', '.join(ROLE_NAMES[r][0] for r in roles) or 'không ai'}.",
             hint_en=f"It is for: {', '.join(ROLE_NAMES[r][1] for r in roles) or 'nobody'}.",
         ).by(DEFAULT_DENY)
-    known = ctx.others.get(actor.id) if actor.id else None
-    held = known.roles_on(ctx.moment.today) if isinstance(known, Person) else frozenset({actor.role})
+    held = _roles_held(ctx)
     if (kept := table.held_back(entry, held)) is not None:
         raise NotAllowed(f"{kept.vi}.", f"{kept.en}.").by(kept.id)
-    persons = hands_of(actor, command.paper, command.source)
+    persons = hands_of(actor, command.paper, command.source) | command.signers()
     if (deny := table.separated(entry, persons, command.hands(state, ctx))) is not None:
         raise DutiesSeparated(
             f"{deny.vi}.",
@@ -162,6 +161,14 @@ def authorise(state: Any, command: Command, ctx: Context) -> str:
             hint_en="Another competent person has to do it; a delegate is bound like who delegated.",
         ).by(deny.id)
     return found[0]
+
+
+def _roles_held(ctx: Context) -> frozenset[Role]:
+    """What the actor is today in whatever office, and what who delegated to him is: a delegate inherits that, too."""
+    actor = ctx.actor
+    keys = [actor.id, actor.delegator.id if actor.delegator else None]
+    known = [person for key in keys if key and isinstance(person := ctx.others.get(key), Person)]
+    return frozenset({actor.role}).union(*(person.roles_on(ctx.moment.today) for person in known))
 
 
 def _check_area(state: Any, command: Command, at: Standing, actor: Actor) -> None:
@@ -203,7 +210,7 @@ def _role_acted_in(state: Any, command: Command, at: Standing, ctx: Context) -> 
     """The actor's role, or the one of whom he serves (thực hiện thay), which its paper must show."""
     actor, served = ctx.actor, command.on_behalf_of
     if served is None:
-        willed = ctx.law.authority.command(command.name).own_will and command.source.kind in ("native", "illustrative")
+        willed = ctx.law.authority.command(command.name).own_will and command.source.kind != "register"
         if willed and _has_producer(state, command) and actor.id is not None and actor.role is not Role.PRODUCER:
             raise Invalid(
                 "Đây là ý chí của chủ thể: cán bộ làm thay phải ghi thay cho ai và theo giấy tờ nào.",

@@ -3,7 +3,7 @@
 A negative result the law cares about (idea rejected, score too low) is a fact, not a refusal.
 """
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 
 class Refusal(Exception):
@@ -17,6 +17,8 @@ class Refusal(Exception):
         self.hint_vi, self.hint_en = hint_vi, hint_en
         self.rule = ""
         """Id of the rule that denies, where one does."""
+        self.actor: Any = None
+        """In which of several roles it was refused."""
 
     def by(self, rule: str) -> Self:
         """The same, naming the rule that denies."""

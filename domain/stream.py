@@ -27,8 +27,7 @@ class Fact(Value):
 class Told:
     """A fact as history tells it: its version, the effective date, the source, and the person who acted.
 
-    ``by``: the person's handle; ``hands``: everybody whose hand it was: a delegate and who delegated, or who signed
-    the paper it was entered from. Empty: ``by`` alone.
+    ``by``: the person's handle; ``hands``: everybody whose hand it was, see ``hands_of``. Empty: ``by`` alone.
     """
 
     version: int
@@ -45,10 +44,13 @@ class Told:
 
 
 def hands_of(actor: Actor, paper: Paper | None, source: Source) -> frozenset[str]:
-    """Whose hand an act is: of who acts and of who delegated; of an act entered from its paper, of who signed that."""
+    """Whose hand an act is: of who acts, of who delegated, and of who signed the paper it was entered from."""
+    found = {actor.person}
+    if actor.delegator is not None:
+        found.add(actor.delegator.person)
     if source.kind == "paper" and paper is not None and paper.signer is not None:
-        return frozenset({paper.signer})
-    return frozenset({actor.person, actor.delegator.person} if actor.delegator else {actor.person})
+        found.add(paper.signer)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

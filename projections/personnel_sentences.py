@@ -32,6 +32,14 @@ PERSONNEL: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"đổi tên cơ quan thành “{f.name}” theo {f.decision_number}",
         lambda f: f"renamed the office “{f.name}” by {f.decision_number}",
     ),
+    "office.post-filled": (
+        lambda f: f"ghi nhận {f.handle} được phân công tại cơ quan" + (f" đến {day(f.last)}" if f.last else ""),
+        lambda f: f"recorded that {f.handle} was assigned to the office" + (f" until {f.last}" if f.last else ""),
+    ),
+    "office.post-vacated": (
+        lambda f: f"ghi nhận thôi phân công tại cơ quan kể từ {day(f.ends_on)}",
+        lambda f: f"recorded that an assignment to the office ended as of {f.ends_on}",
+    ),
     "office.closed": (
         lambda f: f"ghi nhận cơ quan giải thể theo {f.decision_number}: {f.reason}",
         lambda f: f"closed the office by {f.decision_number}: {f.reason}",

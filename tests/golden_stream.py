@@ -194,9 +194,12 @@ ASIDE: dict[str, dict[str, Any]] = {
         "level": "commune",
         "area": "04876",
         "agency_code": "H44.12.3",
+        "since": "2025-07-01",
         "decision_number": "18/QĐ-UBND",
     },
     "office.renamed": {"name": "Phòng Kinh tế và Môi trường", "decision_number": "40/QĐ-UBND"},
+    "office.post-filled": {"assignment": SESSION, "person": PRODUCT, "handle": "Cán bộ OCOP", "last": None},
+    "office.post-vacated": {"assignment": SESSION, "ends_on": "2026-11-20"},
     "office.closed": {"decision_number": "55/QĐ-UBND", "reason": "Sáp nhập."},
     "person.registered": {"handle": "Cán bộ OCOP", "kind": "official", "area": "04876"},
     "person.role-assigned": {

@@ -41,6 +41,7 @@ def held(actor: Actor) -> UUID:
 
 
 DECISION = {"decision_number": "80/QĐ-UBND", "reason": "Chuyển công tác."}
+SCAN = {"kind": "paper", "scan_sha256": "a" * 64}
 FROM_TODAY = {"term": {"first": "2026-11-23", "last": "2026-12-20"}, "document": "05/GUQ-UBND"}
 
 
@@ -75,7 +76,6 @@ def test_a_role_is_not_held_before_its_first_day() -> None:
         level="commune",
         area=COMMUNE,
         decision_number="1/QĐ",
-        effective_on="2026-11-20",
     )
     new = world.give("Quản trị viên", "register-person", handle="Giang", kind="official", area=COMMUNE)
     term = {"first": "2026-11-23"}
@@ -87,8 +87,12 @@ def test_a_role_is_not_held_before_its_first_day() -> None:
         world.give(giang, "identify-product", **OPENING, effective_on="2026-11-22")
     world.give(giang, "identify-product", **OPENING, effective_on="2026-11-23")
     # What others did before is entered from its paper, by whoever holds the role now.
-    scan = {"kind": "paper", "scan_sha256": "a" * 64}
-    world.give(giang, "identify-product", **OPENING, effective_on="2026-03-02", source=scan)
+    paper = {"number": "9/BB", "signed_on": "2026-03-02", "signer": "Cán bộ cũ"}
+    world.give(giang, "identify-product", **OPENING, effective_on="2026-03-02", source=SCAN, paper=paper)
+    for lacking in ({}, {"paper": {"number": "9/BB", "signed_on": "2026-03-02"}}):
+        with pytest.raises(Invalid) as refused:
+            world.give(giang, "identify-product", **OPENING, effective_on="2026-03-02", source=SCAN, **lacking)
+        assert refused.value.field == "paper"
 
 
 def test_an_act_of_long_ago_names_its_paper() -> None:
@@ -140,6 +144,9 @@ def test_a_handle_is_nobody_elses() -> None:
         ("official", "province-chair", COMMUNE, "area"),
         ("official", "minister", "25", "area"),
         ("official", "district-officer", "25-150", "term.last"),
+        ("official", "council-secretary", "25-150", "term.last"),
+        ("official", "administrator", "25-150", "area"),
+        ("official", "supervisor", "25-150", "area"),
         ("producer", "producer", COMMUNE, "producer"),
     ],
 )
@@ -160,7 +167,7 @@ def test_what_could_this_person_do_on_that_day_and_by_which_paper() -> None:
 
     (power,) = powers_on(person_id("An"), person, {}, date(2025, 3, 3))
     assert (power.paper, power.signer, power.actor.role) == ("01/QĐ-TEST", "Người ký", Role.COMMUNE_OFFICER)
-    permits = {p.command: p.rule for p in permits_on(world.law, power, date(2025, 3, 3))}
+    permits = {p.command: p.rule for p in permits_on(world.law, power, date(2025, 3, 3), frozenset())}
     assert permits["endorse-idea"] == "practice-2026/endorse-idea"
     assert permits["issue-commune-report"].startswith("QD148-2023/")
     assert "accept-idea" not in permits
@@ -354,14 +361,82 @@ def test_a_matter_that_begins_anew_is_nobodys_yet() -> None:
     world.give("An", "accept-idea", product)
 
 
-def test_of_an_act_entered_from_paper_the_hand_is_the_signers() -> None:
+def test_an_act_entered_from_paper_is_the_hand_of_who_signed_and_of_who_enters_it() -> None:
     world, product = submitted()
-    scan = {"kind": "paper", "scan_sha256": "a" * 64}
     paper = {"number": "9/BB", "signed_on": "2026-11-20", "signer": "Chi"}
-    world.give("An", "endorse-idea", product, source=scan, paper=paper)
+    world.give("An", "endorse-idea", product, source=SCAN, paper=paper)
+    world.appointed(chair("An"), chair("Bình"))
 
+    for who in ("Chi", "An"):
+        with pytest.raises(DutiesSeparated):
+            world.give(who, "accept-idea", product)
+    false = {**paper, "signer": "Ai Đó"}
     with pytest.raises(DutiesSeparated):
-        world.give("Chi", "accept-idea", product)
+        world.give("An", "accept-idea", product, source=SCAN, paper=false)
+    world.give("Bình", "accept-idea", product)
+
+
+def test_powers_are_given_today_and_natively() -> None:
+    world = staffed()
+    body = {"role": "commune-chair", "area": COMMUNE, "term": {"first": "2025-01-01"}, "signer": "x"}
+    paper = {"number": "1", "signed_on": "2025-01-01", "signer": "x"}
+
+    for other in (
+        {"source": SCAN, "paper": paper},
+        {"source": {"kind": "illustrative"}},
+        {"effective_on": "2026-11-22"},
+    ):
+        with pytest.raises(Invalid):
+            world.give("Quản trị viên", "assign-role", person_id("An"), **body, decision_number="1", **other)
+
+
+def test_a_power_entered_later_makes_no_act_of_an_earlier_day() -> None:
+    world = staffed()
+    entered = {"title": "UBND xã", "level": "commune", "area": COMMUNE, "since": "2025-07-01"}
+    office = world.give("Quản trị viên", "establish-office", **entered, decision_number="1/QĐ")
+    new = world.give("Quản trị viên", "register-person", handle="Giang", kind="official", area=COMMUNE)
+    held_since = {"role": "commune-officer", "office": str(office), "area": COMMUNE, "term": {"first": "2026-01-01"}}
+    world.give("Quản trị viên", "assign-role", new, decision_number="2/QĐ", signer="x", **held_since)
+    giang = [power.actor for power in powers_on(new, world.states[new], {}, TODAY)]
+
+    with pytest.raises(NotHeld):
+        world.give(giang, "identify-product", **OPENING, effective_on="2026-11-20")
+
+
+def test_a_real_case_takes_nothing_illustrative_and_nothing_from_a_register() -> None:
+    world, product = submitted()
+
+    for kind in ("illustrative", "register"):
+        with pytest.raises(Invalid) as refused:
+            world.give("An", "endorse-idea", product, source={"kind": kind})
+        assert refused.value.field == "source.kind"
+
+
+def test_taking_powers_away_is_not_undone_by_an_earlier_word() -> None:
+    world = staffed()
+    body = {"assignment": held(BINH), **DECISION}
+    world.give("Quản trị viên", "end-assignment", person_id("Bình"), ends_on="2027-12-31", **body)
+    world.give("Quản trị viên", "end-assignment", person_id("Bình"), ends_on=TODAY, **body)
+
+    assert world.powers("Bình") == []
+    with pytest.raises(Invalid):
+        world.give(
+            "Quản trị viên", "end-assignment", person_id("An"), **{**body, "assignment": held(AN)}, ends_on="2020-01-01"
+        )
+
+
+def test_a_delegate_inherits_what_the_delegator_is() -> None:
+    world, product, under = delegated()
+    world.appointed(Actor(person="Chi", office="Thanh tra", role=Role.INSPECTOR, area="VN"))
+
+    with pytest.raises(NotAllowed) as refused:
+        world.give(under, "accept-idea", product)
+    assert refused.value.rule == "inspector-writes-nothing"
+
+
+def test_the_services_own_handle_is_nobodys() -> None:
+    with pytest.raises(Invalid):
+        staffed().give("Quản trị viên", "register-person", handle=" OCOP", kind="official", area="VN")
 
 
 def test_nobody_grants_powers_to_himself() -> None:
@@ -405,6 +480,10 @@ def test_a_closed_office_takes_nobody_and_an_assignment_is_given_once() -> None:
     world.give("Quản trị viên", "assign-role", person_id("An"), **body, **term)
     with pytest.raises(WrongOrder):
         world.give("Quản trị viên", "assign-role", person_id("An"), **body, **term)
+    with pytest.raises(WrongOrder):
+        world.give("Quản trị viên", "close-office", office, decision_number="3/QĐ", reason="Sáp nhập.")
+    (new,) = [a.id for a in world.person("An").assignments.values() if a.office == office]
+    world.give("Quản trị viên", "end-assignment", person_id("An"), assignment=new, ends_on=TODAY, **DECISION)
     world.give("Quản trị viên", "close-office", office, decision_number="3/QĐ", reason="Sáp nhập.")
     with pytest.raises(Invalid):
         world.give("Quản trị viên", "assign-role", person_id("Bình"), **body, **term)

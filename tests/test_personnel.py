@@ -20,6 +20,8 @@ from tests.service import Service
 from tests.story import COMMUNE, PRODUCER
 
 ADMIN = Actor(person="Quản trị", office="VPĐP", role=Role.ADMINISTRATOR, area="25")
+SECOND = Actor(person="Quản trị hai", office="VPĐP", role=Role.ADMINISTRATOR, area="25")
+BELOW = Actor(person="Quản trị xã", office="UBND xã", role=Role.ADMINISTRATOR, area=COMMUNE)
 AN = Actor(person="An", office="UBND xã", role=Role.COMMUNE_OFFICER, area=COMMUNE)
 CHI = Actor(person="Chi", office="UBND xã", role=Role.COMMUNE_CHAIR, area=COMMUNE)
 BINH = Actor(person="Bình", office="UBND xã", role=Role.COMMUNE_OFFICER, area=COMMUNE)
@@ -31,7 +33,7 @@ TODAY = str(legal_date(utc_now()))
 
 @pytest.fixture(scope="module")
 def office(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    everybody = [ADMIN, AN, CHI, BINH, HTX, INSPECTOR]
+    everybody = [ADMIN, SECOND, BELOW, AN, CHI, BINH, HTX, INSPECTOR]
     service = Service(tmp_path_factory.mktemp("office"), database, actors=everybody).start().caught_up()
     yield service
     service.stop()
@@ -100,7 +102,7 @@ def test_an_administrator_appoints_an_officer_who_logs_in_and_acts(office: Servi
 def test_an_administrator_does_nothing_with_himself_or_outside(office: Service) -> None:
     headers = office.headers(ADMIN)
     own = office.client.post(f"/v1/persons/{person_id('Quản trị')}/account/reset", json={}, headers=headers)
-    refused(own, 403, "duties-separated", "granted-by-the-grantee")
+    refused(own, 403, "duties-separated", "own-access")
     nobody = office.client.post(f"/v1/persons/{person_id('nobody')}/account", json={"login": "x.y"}, headers=headers)
     refused(nobody, 404, "not-found")
     official = office.client.post(
@@ -109,6 +111,22 @@ def test_an_administrator_does_nothing_with_himself_or_outside(office: Service) 
     refused(official, 422, "invalid-content")
     refused(office.get("/v1/products", ADMIN), 403, "role-not-allowed", "default-deny")
     refused(office.give(None, "identify-product", ADMIN, EXAMPLES["identify-product"]), 403, "role-not-allowed")
+
+
+def test_who_entered_a_signature_does_not_hand_out_access_to_it_nor_an_administrator_below(office: Service) -> None:
+    bureau = {"title": "UBND tỉnh", "level": "province", "area": "25", "decision_number": "1/QĐ"}
+    where = done(office.give(None, "establish-office", ADMIN, bureau))["office_id"]
+    big = done(office.give(None, "register-person", ADMIN, {"handle": "Lớn", "kind": "official", "area": COMMUNE}))
+    role = {"role": "province-chair", "office": where, "area": "25", "term": {"first": TODAY}, "signer": "x"}
+    done(office.give(big["person_id"], "assign-role", ADMIN, {**role, "decision_number": "5/QĐ"}))
+    path = f"/v1/persons/{big['person_id']}/account"
+
+    answer = office.client.post(path, json={"login": "lon"}, headers=office.headers(ADMIN))
+    refused(answer, 403, "duties-separated", "access-by-who-granted")
+    below = office.client.post(path, json={"login": "lon"}, headers=office.headers(BELOW))
+    refused(below, 404, "not-found")
+    second = office.client.post(path, json={"login": "lon"}, headers=office.headers(SECOND))
+    assert second.status_code == 201, second.text
 
 
 def test_an_inspector_asks_what_somebody_could_do_on_a_day(office: Service) -> None:

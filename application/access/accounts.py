@@ -18,7 +18,15 @@ from psycopg_pool import AsyncConnectionPool
 from application.access import totp
 from application.access.passwords import Passwords, check, one_time_password
 from application.access.record import Happened, note
-from application.access.refusals import CodeRefused, LoginRefused, LoginTaken, PasswordTooWeak, ProofNeeded
+from application.access.refusals import (
+    CodeHeld,
+    CodeRefused,
+    Locked,
+    LoginRefused,
+    LoginTaken,
+    PasswordTooWeak,
+    ProofNeeded,
+)
 from application.access.sessions import STEP_UP, Opened, Proof, Session, Sessions
 from application.access.throttle import BY_ADDRESS, BY_LOGIN, BY_SESSION, Attempt, Limit, Throttle, network_of
 from application.seals import Keeper
@@ -271,8 +279,14 @@ class Accounts:
         return opened
 
     async def begin_totp(self, session: Session) -> Enrolment:
-        """A new TOTP secret, in use once confirmed by a code; raises ProofNeeded, NotFound."""
+        """A new TOTP secret, in use once confirmed by a code; raises ProofNeeded, NotFound, CodeHeld.
+
+        One that is in use is replaced by nobody but an administrator's reset: whoever holds a session does not
+        hold the phone.
+        """
         row = await self._own(session)
+        if row.totp is not None:
+            raise CodeHeld
         if not session.proved_within(STEP_UP, self._clock()):
             raise ProofNeeded
         secret = totp.fresh_secret()
@@ -295,7 +309,7 @@ class Accounts:
         async with self._pool.connection() as connection, connection.transaction():
             if await (await connection.execute(_ENROL, (step, row.person, row.totp_pending))).fetchone() is None:
                 raise CodeRefused
-            opened = await self._sessions.renew(connection, session, proof=Proof.TOTP, proved=True, others=True)
+            opened = await self._sessions.renew(connection, session, proof=Proof.TOTP, proved=False, others=True)
             await note(connection, now, Happened.TOTP_ENROLLED, person=row.person, login=row.login, address=address)
         return opened
 
@@ -314,7 +328,11 @@ class Accounts:
 
     async def _begin(self, limit: Limit, name: str, address: str) -> tuple[Attempt, ...]:
         by_address = await self._throttle.begin(BY_ADDRESS, network_of(address))
-        return by_address, await self._throttle.begin(limit, name)
+        try:
+            return by_address, await self._throttle.begin(limit, name)
+        except Locked:  # one locked login is not to lock everybody behind the same address
+            await self._throttle.succeeded(by_address)
+            raise
 
     async def _prove(
         self, attempts: tuple[Attempt, ...], row: _Row | None, password: str, code: str, address: str

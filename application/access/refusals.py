@@ -120,3 +120,17 @@ class ScopeRefused(Refusal):
             hint_vi="Chỉ xin phạm vi đã được cấp, hoặc bỏ trống để lấy tất cả.",
             hint_en="Ask only for scopes it was given, or for none to get all of them.",
         )
+
+
+class CodeHeld(Refusal):
+    """An authenticator app is enrolled already (đã có khóa tạo mã)."""
+
+    code = "code-held"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Tài khoản đã có khóa tạo mã.",
+            "The account has an authenticator app already.",
+            hint_vi="Mất điện thoại thì nhờ quản trị viên cấp lại tài khoản (lost_phone).",
+            hint_en="If the phone is lost, have an administrator reset the account (lost_phone).",
+        )

@@ -71,6 +71,10 @@ class BookCommand(Command):
                 found[hand] = found.get(hand, frozenset()) | who
         return found
 
+    def signers(self) -> frozenset[str]:
+        """The signer of the decision."""
+        return frozenset({self.signer})
+
     def phases(self, ctx: Context) -> tuple[Phase, ...]:
         """Where each product decided on must stand."""
         return tuple(map(Phase, ctx.law.authority.command(self.name).states))

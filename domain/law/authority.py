@@ -26,12 +26,13 @@ Hands = Mapping[str, frozenset[str]]
 class RoleEntry(Entry):
     """A role (vai trò).
 
-    ``area``: kind of area it is held over; ``signs``: it signs decisions, so its holder proves himself with a second
+    ``area``: kind of area it is held over ("any-ever": units that are no more, too);
+    ``signs``: it signs decisions, so its holder proves himself with a second
     factor; ``delegable``: its powers may be delegated (ủy quyền được); ``until``: last day there was such a role;
     ``serves``: roles whose acts it may do on their behalf (thực hiện thay), with their paper.
     """
 
-    area: Literal["commune", "old-unit", "province", "nation", "any", "none"]
+    area: Literal["commune", "old-unit", "province", "nation", "any", "any-ever", "none"]
     signs: bool = False
     delegable: bool = True
     until: str | None = None
@@ -57,7 +58,8 @@ class RouteEntry(Entry):
 
     ``roles``: a group, "anybody" without a login, or "everybody" who is logged in, with or without a role.
     ``area``: "within" the reader's area or, of a producer, its own; "own" person only; "none": not of any area.
-    ``scope``: what a service account's token must carry. ``step_up``: asks for a fresh proof of identity.
+    ``scope``: what a service account's token must carry. ``step_up``: asks for a fresh proof of identity. ``hands``:
+    duties it fulfils, as of a command.
     """
 
     id: str
@@ -65,6 +67,7 @@ class RouteEntry(Entry):
     area: Literal["within", "own", "none"] = "within"
     scope: str | None = None
     step_up: bool = False
+    hands: tuple[str, ...] = ()
 
 
 class Deny(Rule):
@@ -88,8 +91,9 @@ class HolderDeny(Rule):
 
 
 class Table(Entry):
-    """All of it, by name."""
+    """All of it, by name. ``old_units_until``: last day of the units that were between commune and province."""
 
+    old_units_until: str
     roles: dict[Role, RoleEntry]
     groups: dict[str, tuple[Role, ...]]
     commands: dict[str, CommandEntry]
@@ -101,11 +105,11 @@ class Table(Entry):
         """What the table says of a command, at a level where it says something else there."""
         return self.commands.get(f"{name}@{level}") or self.commands[name]
 
-    def separated(self, command: CommandEntry, persons: Iterable[str], hands: Hands) -> Deny | None:
-        """The first separation that keeps these persons from the command; None where none does."""
+    def separated(self, entry: CommandEntry | RouteEntry, persons: Iterable[str], hands: Hands) -> Deny | None:
+        """The first separation that keeps these persons from the command or route; None where none does."""
         acting = {one_spelling(person) for person in persons}
         for deny in self.denies:
-            if deny.hand in command.hands and not acting.isdisjoint(map(one_spelling, hands.get(deny.of, ()))):
+            if deny.hand in entry.hands and not acting.isdisjoint(map(one_spelling, hands.get(deny.of, ()))):
                 return deny
         return None
 

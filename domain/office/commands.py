@@ -8,8 +8,8 @@ from domain.law.areas import province_of_area
 from domain.office.facts import AgencyCode, OfficeClosed, OfficeEstablished, OfficeFact, OfficeRenamed
 from domain.office.state import Office
 from domain.product.rating_facts import LevelCode
-from domain.refusals import WrongOrder
-from domain.values import AreaCode, Line, Reasons, Step
+from domain.refusals import Invalid, WrongOrder
+from domain.values import AreaCode, Day, Line, Reasons, Step
 
 
 class OfficeCommand(Command):
@@ -36,7 +36,10 @@ def _expect_open(office: Office) -> None:
 
 
 class EstablishOffice(OfficeCommand):
-    """Enter an office with the decision that set it up (ghi nhận cơ quan, đơn vị)."""
+    """Enter an office with the decision that set it up (ghi nhận cơ quan, đơn vị).
+
+    ``since``: its first day, when that is not the day it is entered.
+    """
 
     name = "establish-office"
     opens = True
@@ -47,15 +50,20 @@ class EstablishOffice(OfficeCommand):
     level: LevelCode
     area: AreaCode
     agency_code: AgencyCode | None = None
+    since: Day | None = None
 
     def decide(self, state: Office, ctx: Context) -> list[OfficeFact]:
-        """Once."""
+        """Once; not of the future."""
+        since = self.since or ctx.effective_on
+        if since > ctx.moment.today:
+            raise Invalid("Cơ quan chưa thành lập.", "The office does not exist yet.", field="since")
         return [
             OfficeEstablished(
                 name=self.title,
                 level=self.level,
                 area=self.area,
                 agency_code=self.agency_code,
+                since=since,
                 decision_number=self.decision_number,
             )
         ]
@@ -79,7 +87,7 @@ class RenameOffice(OfficeCommand):
 
 
 class CloseOffice(OfficeCommand):
-    """Close the office (giải thể, sáp nhập). Assignments to it end with it."""
+    """Close the office (giải thể, sáp nhập), once nobody is assigned to it any more."""
 
     name = "close-office"
     vi = "Giải thể cơ quan"
@@ -88,8 +96,15 @@ class CloseOffice(OfficeCommand):
     reason: Reasons
 
     def decide(self, state: Office, ctx: Context) -> list[OfficeFact]:
-        """Once."""
+        """Once; whoever is still assigned is relieved first, each by his own decision."""
         _expect_open(state)
+        if left := state.filled_on(ctx.effective_on):
+            raise WrongOrder(
+                f"Còn {left} phân công tại “{state.name}”: thôi phân công trước khi giải thể.",
+                f"{left} assignments to “{state.name}” still run: end them first.",
+                hint_vi="Dùng lệnh end-assignment cho từng người.",
+                hint_en="Use end-assignment for each person.",
+            )
         return [OfficeClosed(decision_number=self.decision_number, reason=self.reason)]
 
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from domain.command import Command, Context, Standing
 from domain.law.areas import NATION, areas, commune, covers, province_of_area
+from domain.office.facts import PostFilled, PostVacated
 from domain.office.state import Office
 from domain.person.facts import (
     AssignmentEnded,
@@ -27,7 +28,7 @@ from domain.person.facts import (
 from domain.person.state import Assignment, Delegation, Person
 from domain.refusals import Invalid, NotAllowed, NotFound, WrongOrder
 from domain.stream import Fact, For
-from domain.values import ROLE_NAMES, AreaCode, Day, Line, Reasons, Role, Step
+from domain.values import ROLE_NAMES, AreaCode, Day, Line, Reasons, Role, Step, one_spelling
 
 OF_KIND: Mapping[PersonKind, frozenset[Role]] = {
     "producer": frozenset({Role.PRODUCER}),
@@ -35,6 +36,7 @@ OF_KIND: Mapping[PersonKind, frozenset[Role]] = {
     "official": frozenset(Role) - {Role.PRODUCER, Role.INTEGRATOR, Role.SYSTEM},
 }
 """Which roles a person of a kind can hold. Nobody is the service itself."""
+RESERVED = frozenset({"ocop", "hệ thống", "hệ thống ocop", "system"})
 
 
 class PersonCommand(Command):
@@ -70,7 +72,9 @@ class RegisterPerson(PersonCommand):
     area: AreaCode
 
     def decide(self, state: Person, ctx: Context) -> list[PersonFact]:
-        """Once; that the handle is free is seen to by the claim the person holds on it."""
+        """Once; the claim the person holds on the handle sees to it that it is free. The service's own is nobody's."""
+        if one_spelling(self.handle) in RESERVED:
+            raise Invalid("Tên này dành cho hệ thống.", "This handle is the service's own.", field="handle")
         return [PersonRegistered(handle=self.handle, kind=self.kind, area=self.area)]
 
 
@@ -93,7 +97,7 @@ class AssignRole(PersonCommand):
         """The office."""
         return (self.office,) if self.office else ()
 
-    def decide(self, state: Person, ctx: Context) -> list[PersonFact]:
+    def decide(self, state: Person, ctx: Context) -> Sequence[Fact | For]:
         """The role fits the person's kind, the office and the area; nothing is held twice at a time."""
         _within(ctx, self.area)
         self._check_role(state, ctx)
@@ -108,9 +112,12 @@ class AssignRole(PersonCommand):
                     hint_vi="Kết thúc phân công cũ trước, hoặc chọn thời hạn khác.",
                     hint_en="End the earlier assignment first, or give another term.",
                 )
+        key = uuid5(ctx.stream_id, f"assignment {state.version + 1}")
+        post = PostFilled(assignment=key, person=ctx.stream_id, handle=state.handle, last=self.term.last)
         return [
+            *([For(self.office, post)] if self.office else []),
             RoleAssigned(
-                assignment=uuid5(ctx.stream_id, f"assignment {state.version + 1}"),
+                assignment=key,
                 role=self.role,
                 office=self.office,
                 office_name=office.name if office else state.handle,
@@ -119,7 +126,7 @@ class AssignRole(PersonCommand):
                 term=self.term,
                 decision_number=self.decision_number,
                 signer=self.signer,
-            )
+            ),
         ]
 
     def _check_role(self, state: Person, ctx: Context) -> None:
@@ -142,7 +149,8 @@ class AssignRole(PersonCommand):
                 "The producer's registration number goes with the role producer, and only with it.",
                 field="producer",
             )
-        until = date.fromisoformat(entry.until) if entry.until else None
+        last_day = entry.until or (ctx.law.authority.old_units_until if "-" in self.area else None)
+        until = date.fromisoformat(last_day) if last_day else None
         if until is not None and (self.term.last is None or self.term.last > until):
             raise Invalid(
                 f"Vai trò “{vi}” chỉ có đến ngày {until:%d/%m/%Y}.",
@@ -170,6 +178,17 @@ class AssignRole(PersonCommand):
         return office
 
 
+def _not_undone(ends_on: date, ctx: Context) -> None:
+    if ends_on < ctx.moment.today:
+        raise Invalid(
+            f"Không thể thôi quyền lùi về ngày {ends_on:%d/%m/%Y}: việc đã làm đến nay vẫn là đã làm.",
+            f"Powers are not taken back as of {ends_on.isoformat()}: what was done until today was done.",
+            field="ends_on",
+            hint_vi="Ghi ngày hôm nay hoặc một ngày sau đó.",
+            hint_en="Give today or a later day.",
+        )
+
+
 def _within(ctx: Context, area: str) -> None:
     if not covers(ctx.actor.area, area):
         raise Invalid(
@@ -190,6 +209,8 @@ def _fits(kind: str, area: str) -> bool:
         case "nation":
             return area == NATION
         case "any":
+            return area == NATION or area in areas()
+        case "any-ever":
             return area == NATION or area in areas() or ("-" in area and area[:2] in areas())
         case _:
             return False
@@ -213,23 +234,29 @@ class EndAssignment(PersonCommand):
     decision_number: Line
     reason: Reasons
 
-    def decide(self, state: Person, ctx: Context) -> list[PersonFact]:
-        """Ended once; a day in the past takes nothing from what was done until now."""
+    def needs(self, state: Any, day: date) -> Sequence[UUID]:
+        """The office it is an assignment to."""
+        held = state.assignments.get(self.assignment)
+        return (held.office,) if held is not None and held.office is not None else ()
+
+    def decide(self, state: Person, ctx: Context) -> Sequence[Fact | For]:
+        """An earlier end replaces a later one; a day in the past is refused: what was done by then was done."""
         held = state.assignments.get(self.assignment)
         if held is None:
             raise Invalid("Không có phân công này.", "There is no such assignment.", field="assignment")
         _within(ctx, held.area)
-        if held.ended_on is not None:
+        if held.ended_on is not None and held.ended_on <= self.ends_on:
             return []
-        if self.ends_on < held.term.first:
-            raise Invalid("Kết thúc trước khi bắt đầu.", "It would end before it began.", field="ends_on")
+        _not_undone(self.ends_on, ctx)
+        vacated = PostVacated(assignment=self.assignment, ends_on=self.ends_on)
         return [
+            *([For(held.office, vacated)] if held.office else []),
             AssignmentEnded(
                 assignment=self.assignment,
                 ends_on=self.ends_on,
                 decision_number=self.decision_number,
                 reason=self.reason,
-            )
+            ),
         ]
 
 
@@ -323,7 +350,7 @@ class EndDelegation(PersonCommand):
         return (self.delegate,)
 
     def decide(self, state: Person, ctx: Context) -> Sequence[Fact | For]:
-        """Told to both; ended once."""
+        """Told to both; an earlier end replaces a later one."""
         given: Delegation | None = state.given.get(self.delegation)
         if given is None or given.other != self.delegate:
             raise Invalid("Không có ủy quyền này.", "There is no such delegation.", field="delegation")
@@ -332,8 +359,9 @@ class EndDelegation(PersonCommand):
                 "Chỉ người ủy quyền hoặc quản trị viên chấm dứt ủy quyền.",
                 "The delegator or an administrator ends a delegation.",
             )
-        if given.ended_on is not None:
+        if given.ended_on is not None and given.ended_on <= self.ends_on:
             return []
+        _not_undone(self.ends_on, ctx)
         ended = DelegationEnded(delegation=self.delegation, ends_on=self.ends_on, document=self.document)
         return [For(self.delegate, ended), ended]
 

@@ -11,7 +11,7 @@ from domain.law.models import Regime
 from domain.person.facts import Term
 from domain.person.state import Person, acting, acting_for
 from domain.refusals import NoRegime
-from domain.values import Actor
+from domain.values import Actor, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,14 @@ class Power:
     """A role held that day, or received by delegation.
 
     ``paper``: number of the decision, or of the delegation's document. ``commands``: which acts were delegated, empty
-    for all of the role.
+    for all of the role. ``entered_on``: the day it came to be known here.
     """
 
     actor: Actor
     term: Term
     paper: str
     signer: str
+    entered_on: date
     commands: tuple[str, ...] = ()
 
 
@@ -42,7 +43,8 @@ class Permit:
 def powers_on(key: UUID, person: Person, delegators: Mapping[UUID, Person], day: date) -> list[Power]:
     """Everything held on the day, its own assignments first."""
     found = [
-        Power(acting(person, key, held), held.term, held.decision_number, held.signer) for held in person.held_on(day)
+        Power(acting(person, key, held), held.term, held.decision_number, held.signer, held.given_on)
+        for held in person.held_on(day)
     ]
     for received in person.received.values():
         delegator = delegators.get(received.other)
@@ -50,12 +52,14 @@ def powers_on(key: UUID, person: Person, delegators: Mapping[UUID, Person], day:
         if delegator is None or held is None or not received.valid_on(day) or not held.valid_on(day):
             continue
         actor = acting_for(person, key, received, delegator)
-        found.append(Power(actor, received.term, received.document, received.other_handle, received.commands))
+        found.append(
+            Power(actor, received.term, received.document, received.other_handle, received.given_on, received.commands)
+        )
     return found
 
 
-def permits_on(law: LawBook, power: Power, day: date) -> Iterator[Permit]:
-    """The commands a power carried on the day, under the rules of that day."""
+def permits_on(law: LawBook, power: Power, day: date, held: frozenset[Role]) -> Iterator[Permit]:
+    """The commands a power carried on the day, under the rules of that day, for somebody who held these roles then."""
     try:
         regime: Regime | None = law.regime_on(day)
     except NoRegime:
@@ -64,6 +68,8 @@ def permits_on(law: LawBook, power: Power, day: date) -> Iterator[Permit]:
     province, role = province_of_area(power.actor.area), power.actor.role
     for command in law.authority.commands:
         if "@" in command or (power.commands and command not in power.commands):
+            continue
+        if law.authority.held_back(law.authority.command(command), held | {role}) is not None:
             continue
         told: set[str] = set()
         for level in levels:

@@ -15,7 +15,8 @@ from domain.values import Actor, Delegator, Role
 class Assignment:
     """A role held in an office (phân công). ``ended_on``: the first day without it, once ended.
 
-    ``version``: of the fact that gave it. ``ended_by``: number of the paper that ended it.
+    ``version``: of the fact that gave it, ``given_on``: its day, ``given_by``: who entered it. ``ended_by``: number of
+    the paper that ended it.
     """
 
     id: UUID
@@ -28,6 +29,8 @@ class Assignment:
     decision_number: str
     signer: str
     version: int
+    given_on: date
+    given_by: str
     ended_on: date | None = None
     ended_by: str | None = None
 
@@ -48,6 +51,7 @@ class Delegation:
     term: f.Term
     document: str
     version: int
+    given_on: date
     ended_on: date | None = None
 
     def valid_on(self, day: date) -> bool:
@@ -126,16 +130,18 @@ def _apply(p: Person, told: Told) -> Person:
                 decision_number=fact.decision_number,
                 signer=fact.signer,
                 version=told.version,
+                given_on=told.effective_on,
+                given_by=told.by,
             )
             return replace(p, assignments={**p.assignments, new.id: new})
         case f.AssignmentEnded():
             ended = replace(p.assignments[fact.assignment], ended_on=fact.ends_on, ended_by=fact.decision_number)
             return replace(p, assignments={**p.assignments, ended.id: ended})
         case f.DelegationGiven():
-            given = _delegation(fact, fact.delegate, fact.delegate_handle, told.version)
+            given = _delegation(fact, fact.delegate, fact.delegate_handle, told)
             return replace(p, given={**p.given, given.id: given})
         case f.DelegationReceived():
-            received = _delegation(fact, fact.delegator, fact.delegator_handle, told.version)
+            received = _delegation(fact, fact.delegator, fact.delegator_handle, told)
             return replace(p, received={**p.received, received.id: received})
         case f.DelegationEnded():
             return replace(
@@ -147,7 +153,7 @@ def _apply(p: Person, told: Told) -> Person:
             assert_never(fact)
 
 
-def _delegation(fact: f.DelegationGiven | f.DelegationReceived, other: UUID, handle: str, version: int) -> Delegation:
+def _delegation(fact: f.DelegationGiven | f.DelegationReceived, other: UUID, handle: str, told: Told) -> Delegation:
     return Delegation(
         id=fact.delegation,
         assignment=fact.assignment,
@@ -156,7 +162,8 @@ def _delegation(fact: f.DelegationGiven | f.DelegationReceived, other: UUID, han
         commands=fact.commands,
         term=fact.term,
         document=fact.document,
-        version=version,
+        version=told.version,
+        given_on=told.effective_on,
     )
 
 
