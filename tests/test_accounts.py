@@ -14,7 +14,14 @@ import pytest
 from application.access import passwords, throttle
 from application.access.accounts import FIRST_PASSWORD_LIVES, Accounts
 from application.access.passwords import Passwords
-from application.access.refusals import CodeRefused, Locked, LoginRefused, LoginTaken, PasswordTooWeak, ProofNeeded
+from application.access.refusals import (
+    CodeHeld,
+    CodeRefused,
+    Locked,
+    LoginRefused,
+    LoginTaken,
+    PasswordTooWeak,
+)
 from application.access.sessions import Proof
 from application.database import service_conninfo
 from domain.refusals import Busy, Invalid, NotFound
@@ -361,19 +368,21 @@ def test_a_person_becomes_one_who_signs_while_logged_in(door: Door) -> None:
     assert session.limited
 
 
-def test_a_new_app_replaces_the_old_one_only_after_a_fresh_proof(door: Door) -> None:
-    _, login, secret = door.with_totp()
+def test_an_app_in_use_is_replaced_by_an_administrators_reset_alone(door: Door) -> None:
+    """Whoever holds a stolen session does not get to put his own phone in the owner's place, nor a fresher proof."""
+    person, login, secret = door.with_totp()
     opened = door.log_in(login, code=door.code(secret))
-    door.clock.move(minutes=5, seconds=1)
-    with pytest.raises(ProofNeeded):
+    with pytest.raises(CodeHeld):
         door.run(door.accounts.begin_totp(opened.session))
-    proved = door.run(door.accounts.reauthenticate(opened.session, PHRASE, door.code(secret), HERE))
 
-    fresh = door.run(door.accounts.begin_totp(proved.session)).secret
+    once = door.run(door.accounts.reset(person, drop_totp=True))
     door.clock.move(seconds=30)
-    assert door.outcome(login, code=door.code(secret)) == ("in",)  # the old one holds until the new one is confirmed
-    door.run(door.accounts.confirm_totp(proved.session, door.code(fresh), HERE))
+    again = door.log_in(login, once)
+    changed = door.run(door.accounts.change_password(again.session, once, PHRASE, HERE))
+    fresh = door.run(door.accounts.begin_totp(changed.session)).secret
+    confirmed = door.run(door.accounts.confirm_totp(changed.session, door.code(fresh), HERE))
 
+    assert confirmed.session.proved_at == changed.session.proved_at
     door.clock.move(seconds=30)
     assert door.outcome(login, code=door.code(secret))[0] == "login-refused"
     assert door.outcome(login, code=door.code(fresh)) == ("in",)
@@ -619,7 +628,8 @@ def test_no_password_token_or_secret_stands_in_the_database(door: Door) -> None:
     opened = door.log_in(login, once, code)
     phrase = "một câu dài không ai biết"
     changed = door.run(door.accounts.change_password(opened.session, once, phrase, HERE))
-    pending = door.run(door.accounts.begin_totp(changed.session)).secret
+    _, other_login = door.somebody()
+    pending = door.run(door.accounts.begin_totp(door.log_in(other_login).session)).secret
     said = [once, PHRASE, phrase, secret, pending, opened.token, changed.token, opened.session.csrf]
 
     assert in_the_database(door.url, said) == set()
