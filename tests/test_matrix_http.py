@@ -328,7 +328,7 @@ def foreign_calls(case: Case, ids: dict[str, str]) -> Iterator[Call]:
         if template.startswith("/v1/") and any(name.removesuffix("_id") in ids for name in names):
             filled = template.replace("{number}", "1")
             for name in set(names) - {"number"}:
-                filled = filled.replace(f"{{{name}}}", ids[name.removesuffix("_id")])
+                filled = filled.replace(f"{{{name}}}", ids.get(name.removesuffix("_id"), "1"))
             yield from (
                 Call(f"{path} by {w.person}", w, method, filled, {} if method == "POST" else None) for w in here
             )
