@@ -101,7 +101,7 @@ async def person_of(connection: AsyncConnection[Any], scope: Scope, key: UUID, t
         "SELECT * FROM read.persons WHERE stream = 'person' AND product_id = %(key)s AND " + condition
     )
     async with connection.cursor(row_factory=dict_row) as cursor:
-        row = await (await cursor.execute(query + condition, {**params, "key": key})).fetchone()
+        row = await (await cursor.execute(query, {**params, "key": key})).fetchone()
     return _person(row, today) if row else None
 
 

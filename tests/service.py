@@ -180,7 +180,7 @@ class Service:
         return answer
 
     def tell(self, chapters: Sequence[Chapter]) -> str:
-        """Tell a story over HTTP; every chapter must go through. Returns the product's id; see ``ids``."""
+        """Tell a story over HTTP; every chapter must go through. Returns the product's id, if it has one; see ``ids``."""
         ids = self.ids = dict[str, str]()
         members = 0
         for command, role, body in chapters:
@@ -191,4 +191,4 @@ class Service:
             assert answer.status_code in (200, 201), f"{command}: {answer.text}"
             ids[kind] = answer.json()[f"{kind}_id"]
             self.position = answer.json()["position"]
-        return ids["product"]
+        return ids.get("product", "")

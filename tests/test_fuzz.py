@@ -200,7 +200,10 @@ class World:
             return ids_of(somebody)
         if command in ("decide-erasure", "record-keys-destroyed"):
             self.service.seen("/v1/worklist", self.service.position)
-            asked = self.service.give(None, "request-erasure", PRODUCER, EXAMPLES["request-erasure"])
+            # Of the product, whose subject is its own: of the producer, a request may wait already.
+            body = {k: v for k, v in EXAMPLES["request-erasure"].items() if k != "registration"}
+            body["product"] = self.service.ids["product"]
+            asked = self.service.give(None, "request-erasure", PRODUCER, body)
             assert asked.status_code == 201, asked.text
             return {"subject": asked.json()["subject_id"]}
         return {}
