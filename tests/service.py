@@ -180,7 +180,7 @@ class Service:
         return answer
 
     def tell(self, chapters: Sequence[Chapter]) -> str:
-        """Tell a story over HTTP; every chapter must go through. Returns the product's id, if it has one; see ``ids``."""
+        """Tell a story over HTTP; every chapter must go through. Returns the product's id, if any; see ``ids``."""
         ids = self.ids = dict[str, str]()
         members = 0
         for command, role, body in chapters:

@@ -11,7 +11,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,8 +28,10 @@ from api.app import create_app
 from api.commands import path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
+from application.writer import utc_now
 from domain.decide import COMMANDS
 from domain.law.book import law_book
+from domain.law.calendar import legal_date
 from domain.values import Actor, Role
 from tests.appointed import appoint, assignment_id, log_in, person_id
 from tests.service import Service
@@ -210,7 +211,7 @@ class World:
 
     def _delegated(self) -> dict[str, str]:
         ids = ids_of(actor(OFFICER)) | DELEGATE
-        today = date.today().isoformat()  # noqa: DTZ011 the service's own day may be one ahead
+        today = legal_date(utc_now()).isoformat()
         body = {"assignment": ids["assignment"], "delegate": ids["delegate"], "document": "1/GUQ"}
         given = self.service.give(ids["person"], "delegate", OFFICER, {**body, "term": {"first": today, "last": today}})
         assert given.status_code == 200, given.text
