@@ -570,7 +570,7 @@ def read_when_it_is_there(service: Service, path: str, position: int) -> Any:
 
 
 def test_after_all_that_everything_stored_is_readable(world: World) -> None:
-    """The feed reads every fact of a case, the journal every fact there is, each read model has taken every fact, nothing crashed on the way."""
+    """The feed reads every case, the journal everything, each read model has taken all; nothing crashed."""
     service, after, facts = world.service, 0, 0
     while True:
         page = service.get(f"/v1/events?after={after}&limit=1000").json()
