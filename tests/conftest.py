@@ -15,7 +15,7 @@ from application.store import Journal
 from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
-from tests.service import TEMPLATES, Service, keys_of
+from tests.service import TEMPLATES, Service, keys_of, server_of
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def template(server_url: str) -> Iterator[str]:
             connection.execute(f"CREATE DATABASE {database}")
         migrate(make_conninfo(server_url, dbname=name))
         migrate_keys(make_conninfo(server_url, dbname=f"{name}_keys"))
-        TEMPLATES.append(f"{name}_keys")
+        TEMPLATES[server_of(server_url)] = f"{name}_keys"
         yield name
         TEMPLATES.clear()
         for database in (name, f"{name}_keys"):

@@ -27,8 +27,8 @@ from domain.values import Actor, Role
 from tests.appointed import appoint, log_in
 from tests.story import Chapter, actor, addressed
 
-TEMPLATES: list[str] = []
-"""Name of the migrated, empty key store that others are copied from, where there is one on the server."""
+TEMPLATES: dict[str, str] = {}
+"""By server (host and port): name of the migrated, empty key store that others there are copied from."""
 PATIENCE = 60.0
 """Seconds that read models may take on a busy machine."""
 SERVE = (sys.executable, "-m", "api.cli", "serve")
@@ -45,10 +45,17 @@ def tea_actors() -> list[Actor]:
     return [*(actor(r) for r in roles), *members, foreign, other]
 
 
+def server_of(url: str) -> str:
+    """Which server a URL leads to."""
+    parts = conninfo_to_dict(url)
+    return f"{parts.get('host')}:{parts.get('port')}"
+
+
 def keys_of(url: str) -> str:
     """URL of the key store beside a test's database, on the same server; made where it is missing."""
     name = f"{conninfo_to_dict(url)['dbname']}_keys"
-    copied = SQL(" TEMPLATE {}").format(Identifier(TEMPLATES[0])) if TEMPLATES else SQL("")
+    template = TEMPLATES.get(server_of(url))
+    copied = SQL(" TEMPLATE {}").format(Identifier(template)) if template else SQL("")
     with contextlib.suppress(psycopg.errors.DuplicateDatabase), psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}{}").format(Identifier(name), copied))
     return make_conninfo(url, dbname=name)
@@ -188,7 +195,7 @@ class Service:
         return answer
 
     def tell(self, chapters: Sequence[Chapter]) -> str:
-        """Tell a story over HTTP; every chapter must go through. Returns the product's id; see ``ids``."""
+        """Tell a story over HTTP; every chapter must go through. Returns the product's id, if any; see ``ids``."""
         ids = self.ids = dict[str, str]()
         members = 0
         for command, role, body in chapters:
@@ -199,4 +206,4 @@ class Service:
             assert answer.status_code in (200, 201), f"{command}: {answer.text}"
             ids[kind] = answer.json()[f"{kind}_id"]
             self.position = answer.json()["position"]
-        return ids["product"]
+        return ids.get("product", "")
