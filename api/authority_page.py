@@ -26,6 +26,7 @@ AREAS = {
     "province": "tỉnh · province",
     "nation": "cả nước · nation",
     "any": "bất kỳ · any",
+    "any-ever": "bất kỳ, cả đơn vị cũ · any, old units too",
     "none": "không · none",
 }
 HANDS = {

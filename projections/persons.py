@@ -99,7 +99,7 @@ async def person_of(connection: AsyncConnection[Any], scope: Scope, key: UUID, t
     condition, params = scope.where_area()
     query: LiteralString = "SELECT * FROM read.persons WHERE stream = 'person' AND product_id = %(key)s AND "
     async with connection.cursor(row_factory=dict_row) as cursor:
-        row = await (await cursor.execute(query, {**params, "key": key})).fetchone()
+        row = await (await cursor.execute(query + condition, {**params, "key": key})).fetchone()
     return _person(row, today) if row else None
 
 

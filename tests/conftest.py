@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from application.database import EmbeddedPostgres, migrate, migrate_keys
@@ -16,6 +17,10 @@ from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
 from tests.service import TEMPLATES, Service, keys_of, server_of
+
+# How long an example takes says something about the machine's other work, nothing about the example.
+settings.register_profile("ocop", deadline=None)
+settings.load_profile("ocop")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ import psycopg
 
 from api.examples import EXAMPLES
 from domain.values import Actor, Role
-from tests.scenario import ILLUSTRATIVE
 from tests.service import Service, tea_actors
 from tests.story import FILE, Chapter, tea, until
 from tests.test_register_loading import ROW, register
@@ -101,7 +100,7 @@ class Case:
     ids: dict[str, str] = field(default_factory=dict)
 
     def give(self, stream: str | None, command: str, who: Role | Actor, **body: Any) -> dict[str, Any]:
-        answer = self.service.give(stream, command, who, {"source": ILLUSTRATIVE, **body})
+        answer = self.service.give(stream, command, who, body)
         assert answer.status_code in (200, 201), f"{command}: {answer.text}"
         told: dict[str, Any] = answer.json()
         self.position = max(self.position, told["position"])

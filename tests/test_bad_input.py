@@ -257,7 +257,10 @@ def agreed_on(product: str, *options: dict[str, Any]) -> dict[str, Any]:
     return {"product": product, "choices": [*options], "reason": "Đã xem lại hồ sơ.", "members": scored}
 
 
-FROM_PAPER = {"source": {"kind": "paper", "scan_sha256": "a" * 64}}
+FROM_PAPER = {
+    "source": {"kind": "paper", "scan_sha256": "a" * 64},
+    "paper": {"number": "77/QĐ-UBND", "signed_on": "2026-10-20", "signer": "Chủ tịch"},
+}
 PAST = {**FROM_PAPER, "decision_number": "77/QĐ-UBND"}
 GCN_5 = [{"product": "{product}", "number": "GCN-5"}]
 
@@ -388,9 +391,7 @@ IN_WRONG_ORDER = [
 
 ON_A_WRONG_DAY = [
     opening("an act of tomorrow", CONTENT, "effective_on", effective_on="2099-01-01"),
-    opening(
-        "an act older than the programme", CONTENT, "effective_on", effective_on="2017-12-31", source=PAST["source"]
-    ),
+    opening("an act older than the programme", CONTENT, "effective_on", effective_on="2017-12-31", **FROM_PAPER),
     opening("a cycle too far ahead", CONTENT, "cycle", cycle=2100),
     *(
         give(what, WRONG_ORDER, at, command, who, on(day, ex(command)), "effective_on")
@@ -567,7 +568,8 @@ WRONG_IN_ITSELF = [
         "idea returned",
         "submit-idea",
         OFFICER,
-        producer(registration="HKD-9999") | FROM_PAPER,
+        producer(registration="HKD-9999")
+        | {"on_behalf_of": {"role": "producer", "producer": "HKD-9999", "paper": {"number": "1/PĐN"}}},
         "producer.registration",
     ),
     give("an officer gives a producer's will", CONTENT, "guided", "submit-idea", OFFICER, field="on_behalf_of"),
@@ -1070,7 +1072,9 @@ WITHOUT_AUTHORITY = [
     give("the chair of another province recognises", NOT_FOUND, "three stars", "recognise", FOREIGN_CHAIR),
     give("the chair of another province revokes", NOT_FOUND, "recognised", "revoke", FOREIGN_CHAIR),
     give("the chair of another province sets a council up", AREA, "guided", "set-up-council", FOREIGN_CHAIR),
-    give("the secretary of another province calls a session", AREA, "a council", "call-session", FOREIGN_SECRETARY),
+    give(
+        "the secretary of another province calls a session", NOT_FOUND, "a council", "call-session", FOREIGN_SECRETARY
+    ),
     give(
         "the secretary of another province takes attendance",
         NOT_FOUND,

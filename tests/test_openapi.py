@@ -79,6 +79,8 @@ ACCOUNTS = (
     "/v1/persons/{person_id}/account/reset",
     "/v1/persons/{person_id}/account/close",
     "/v1/persons/{person_id}/clients",
+    "/v1/persons/{person_id}/clients/{client}/rotate",
+    "/v1/persons/{person_id}/clients/{client}/close",
 )
 SCOPED = {
     "/v1/products": "products:read",

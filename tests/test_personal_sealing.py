@@ -128,6 +128,10 @@ def bytes_of(fact: Any) -> bytes:
     return to_bytes(Recorded(STREAM, 1, wrapped))[1]
 
 
+NAMES = " ".join(field for kind in personal.all_types().values() for field in kind.model_fields)
+"""Names of fields stand in what is stored: a text that happens to be one proves nothing."""
+
+
 @settings(max_examples=300, deadline=None)
 @for_all(facts_with_persons())
 def test_whatever_was_sealed_is_not_in_the_bytes_and_opens_equal(fact: Any) -> None:
@@ -139,7 +143,7 @@ def test_whatever_was_sealed_is_not_in_the_bytes_and_opens_equal(fact: Any) -> N
     for text in (t for value in values_of(fact).values() for t in texts_in(value)):
         # What else the envelope says may happen to hold the same few letters.
         without = bytes_of(fact.model_copy()).replace(json.dumps(text, ensure_ascii=False).encode(), b"")
-        if len(text) >= 4 and text.encode() not in without:
+        if len(text) >= 4 and text.encode() not in without and text not in NAMES:
             assert json.dumps(text, ensure_ascii=False)[1:-1].encode() in plain
             assert json.dumps(text, ensure_ascii=False)[1:-1].encode() not in stored
     assert all(sealed_field(value) for value in values_of(sealed).values())

@@ -504,7 +504,7 @@ async def open_accounts(url: str, logins: dict[str, UUID]) -> None:
 def load_as(login: str, file: str, *more: str, password: str = PHRASE) -> Result:
     """``ocop import certificates`` by somebody who types his password."""
     arguments = ["certificates", file, "--province", "25", "--login", login, *more]
-    return CliRunner().invoke(imports, arguments, input=f"{password}\n")
+    return CliRunner().invoke(imports, arguments, input=f"{password}\n\n")
 
 
 def test_the_command_line_shows_first_and_loads_then(office: Path, own_database: str) -> None:
