@@ -290,6 +290,7 @@ SETTINGS = (
     ("late_entry_days", "Nhập muộn phải ghi văn bản sau · Late entry names its paper after", "ngày · days"),
     ("retention_process_months", "Lưu dữ liệu phục vụ hồ sơ · Process data kept", "tháng · months"),
     ("retention_consent_months", "Lưu dữ liệu theo sự đồng ý · Consent data kept", "tháng · months"),
+    ("retention_idle_months", "Hồ sơ bỏ dở coi là kết thúc · An idle case counts as ended", "tháng · months"),
 )
 
 

@@ -181,7 +181,7 @@ def tell(service: Service) -> Case:
     case.give(
         case.product,
         "file-complaint",
-        Role.COMMUNE_OFFICER,
+        Role.PRODUCER,
         number="01/ĐKN",
         complainant=OF_COMPLAINANT["complainant"],
         grounds="Chưa xét nhãn hiệu.",
