@@ -414,8 +414,8 @@ def test_the_dossier_of_a_request_tells_what_was_done_and_names_nobody(case: Cas
         assert dossier["facts"][2]["data"]["ground"] == "request"
         assert {key["purpose"] for key in dossier["facts"][2]["data"]["keys"]} == {"process", "consent"}
         assert dossier["facts"][0]["vi"].startswith("Ngày ")
-    for who in ("another producer", Role.INTEGRATOR):
-        assert case.service.get(f"/v1/subjects/{subject}", who).status_code == 404
+    for who, status in (("another producer", 404), ("officer elsewhere", 404), (Role.INTEGRATOR, 403)):
+        assert case.service.get(f"/v1/subjects/{subject}", who).status_code == status
     assert case.service.get("/v1/personal-data/requests", Role.INTEGRATOR).status_code == 403
     assert case.service.get("/v1/personal-data/requests", "officer elsewhere").json()["requests"] == []
 
@@ -469,7 +469,7 @@ def test_read_models_rebuilt_are_the_live_ones(case: Case, erased: dict[str, Any
 
     assert rebuilt.returncode == 0, rebuilt.stderr
     lines = [line for line in rebuilt.stderr.splitlines() if ": " in line and "rows" in line]
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert all("the same rows as before" in line for line in lines), rebuilt.stderr
 
 
@@ -491,10 +491,10 @@ def restored(url: str, file: Path, name: str) -> str:
 
 @contextlib.contextmanager
 def served(case: Case, url: str, keys_url: str, name: str) -> Iterator[Service]:
-    """Another service on some databases, with the same tokens and master key."""
-    other = Service(case.service.folder.parent / f"{case.service.folder.name}-{name}", url)
+    """Another service on some databases, with the same sessions and master key."""
+    other = Service(case.service.folder.parent / f"{case.service.folder.name}-{name}", None)
     other.tokens = case.service.tokens
-    other._env |= {"OCOP_TOKENS": str(case.service.tokens_file), "OCOP_KEYS_URL": keys_url}
+    other._env |= {"OCOP_DATABASE_URL": url, "OCOP_KEYS_URL": keys_url}
     try:
         yield other.start()
     finally:
@@ -552,7 +552,7 @@ def test_a_restore_of_journal_and_key_store_needs_the_list_of_destroyed_keys(
     assert not {"wrapped"} & lines[0].keys()
     with servers(case) as (url, keys_url):
         old_keys = restored(keys_url, backups.keys, "last_week_keys")
-        old = restored(url, backups.journal, "both")
+        old = restored(url, backups.journal, "journal_of_before")
         with served(case, old, old_keys, "revived") as service:
             assert shown_in(trail_in(service, case)) == GONE.keys(), "the control: this is what the list is for"
 
