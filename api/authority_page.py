@@ -38,10 +38,13 @@ HANDS = {
     "change": "thay đổi điểm · change a score",
     "minutes": "kết luận biên bản · conclude the minutes",
     "administer": "quản trị · administer",
+    "administer-access": "quản trị tài khoản · administer accounts",
+    "access": "cấp, cấp lại tài khoản · open or reset an account",
     "grant": "giao quyền · grant",
     "receive": "nhận quyền · receive",
 }
 OTHERWISE = {
+    "grant": "ai ghi nhận quyền ký của người đó · who entered the person's signature",
     "submit": "ai ghi nhận yêu cầu xóa dữ liệu · who recorded a request to erase",
     "score": "ai đã nộp phiếu đánh giá sản phẩm · who handed in a sheet on the product",
     "change": "ai đã nộp phiếu ở vòng sau vòng đầu · who handed in a sheet in a later round",
@@ -291,6 +294,7 @@ SETTINGS = (
     ("late_entry_days", "Nhập muộn phải ghi văn bản sau · Late entry names its paper after", "ngày · days"),
     ("retention_process_months", "Lưu dữ liệu phục vụ hồ sơ · Process data kept", "tháng · months"),
     ("retention_consent_months", "Lưu dữ liệu theo sự đồng ý · Consent data kept", "tháng · months"),
+    ("retention_idle_months", "Hồ sơ bỏ dở coi là kết thúc · An idle case counts as ended", "tháng · months"),
 )
 
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from api.app import create_app
 from api.cli_access import account, carried_out, client
 from api.cli_import import imports
-from api.cli_keys import keys, prepared_keys
+from api.cli_keys import bury_again, keys, prepared_keys
 from api.cli_law import law
 from api.cli_openid import identity
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
@@ -104,6 +104,7 @@ def serve(
     began = time.perf_counter()
     keys_url, embedded_keys = prepared_keys(settings)
     url, embedded = _prepare(settings, keys_url)
+    bury_again(url, keys_url)
     master = master_key(settings.master_key, settings.master_key_file)
     if not fits(keys_url, master):
         console.print(
@@ -241,7 +242,8 @@ def migrate_command() -> None:
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     keys_url, _ = prepared_keys(settings)
-    _prepare(settings, keys_url)
+    url, _ = _prepare(settings, keys_url)
+    bury_again(url, keys_url)
     console.print("The database and the key store are up to date.")
 
 

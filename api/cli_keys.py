@@ -9,10 +9,12 @@ import typer
 from rich.console import Console
 
 from api.installation import installed_settings
+from application.burying import bury_recorded
 from application.database import KEY_SCHEMA, CannotMigrate, EmbeddedPostgres, ensure_login, is_current
 from application.keys import DatabaseKeys, Key, as_lines, from_lines, key_pool, prepare_key_store, same_database
 from application.logs import configure_logs
 from application.settings import Settings
+from application.store import Journal
 
 keys = typer.Typer(no_args_is_help=True, help="The key store of sealed content.")
 console = Console(stderr=True)
@@ -52,6 +54,18 @@ def prepared_keys(settings: Settings) -> tuple[str, EmbeddedPostgres | None]:
     return url, embedded
 
 
+def bury_again(url: str, keys_url: str) -> None:
+    """Destroy in the key store what the journal says was destroyed: a restored one brings nobody back."""
+    journal = Journal(url, pool_size=1)
+    try:
+        with key_pool(keys_url) as pool:
+            changed = bury_recorded(journal, DatabaseKeys(pool))
+    finally:
+        journal.close()
+    if changed:
+        console.print(f"{changed} khóa được hủy lại / keys destroyed again, by the journal", soft_wrap=True)
+
+
 @keys.command("destroyed")
 def destroyed(
     export: Annotated[Path | None, typer.Option(help="Write the list of destroyed keys to this file.")] = None,
@@ -59,10 +73,11 @@ def destroyed(
         Path | None, typer.Option(help="Destroy the keys of this list again.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
-    """After a restore of the key store: keys destroyed since the backup are destroyed again, before the service starts.
+    """After a restore of journal and key store: keys destroyed since are destroyed again, before the service starts.
 
-    Export the list after every erasure, or daily, to where no backup of the key store lies. It holds no key and
-    nobody's name.
+    What the journal says was destroyed, every start destroys again by itself; the list is for a journal that was
+    restored too. Export it after every erasure, or daily, to where no backup of the key store lies. It holds no key
+    and nobody's name.
     """
     if (export is None) == (apply is None):
         raise _stop("Chọn --export hoặc --apply.", "Choose --export or --apply.")

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from api.bodies import read_body
 from api.conditional import etag, expected_version, idempotency_key
 from api.examples import EXAMPLES
-from api.personal_data import subject_named
+from api.personal_data import cases_of, subject_named
 from api.problems import Problem, doubled_field, field_problem
 from api.security import giver, noted
 from application.handle import Order, asked, command_id_of
@@ -37,7 +37,7 @@ from domain.law.areas import province_of_area
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
 from domain.refusals import NoRegime, NotFound, OutsideArea, Refusal
-from domain.subject.commands import RequestErasure
+from domain.subject.commands import DecideErasure, RequestErasure
 from domain.values import ROLE_NAMES, STEP_NAMES, Actor
 
 router = APIRouter(prefix="/v1", tags=["commands"])
@@ -91,18 +91,22 @@ async def carry_out(request: Request, stream: UUID | None, kind: type[Command]) 
     key, expected = idempotency_key(request), expected_version(request)
     command = parse(kind, await read_body(request))
     command_id = command_id_of(actor.person, key)
-    named = stream
+    named, subject, cases = stream, None, frozenset[UUID]()
     if isinstance(command, BookCommand):
         year = (command.effective_on or legal_date(state.clock())).year
         actor, also = _competent(state.law, command, [actor, *also], state.clock()), []
         named = book_id(command.level, actor.area, year)
     elif isinstance(command, RequestErasure):
-        named = await subject_named(request, actor, command)
+        named, subject = await subject_named(request, actor, command)
+        also = [other for other in also if other.area == actor.area]  # the dossier is that area's
+    elif isinstance(command, DecideErasure) and stream is not None:
+        cases = await cases_of(request, stream, command)
     digest = state.keeper.digest(asked(str(stream or ""), command))
     writer: Writer = state.writer
     target = named or new_stream(command_id, kind.stream)
     try:
-        answer = await writer.run(Order(command_id, target, command, actor, digest, expected, tuple(also)))
+        order = Order(command_id, target, command, actor, digest, expected, tuple(also), subject, cases)
+        answer = await writer.run(order)
     except Refusal as refusal:
         hidden = isinstance(refusal, NotFound) or (isinstance(refusal, OutsideArea) and not names_its_place(kind))
         told_as = "not-found" if hidden else ""

@@ -82,6 +82,7 @@ SETTINGS = {
     "dossier_needs_implementation": "Chỉ nhận hồ sơ lần đầu sau khi thực hiện xong phương án",
     "expected_evidence": "Minh chứng được nhắc khi thực hiện phương án",
     "promotion_from_stars": "Xúc tiến thương mại cho sản phẩm có giấy còn hiệu lực từ (sao)",
+    "erasure_case_at_rest": "Giai đoạn không có hồ sơ đang giải quyết (mới được xóa dữ liệu phục vụ hồ sơ)",
     "suspension_known": "Có quy định về tạm đình chỉ giấy chứng nhận",
     "decision_number_format": "Cách ghi số quyết định",
     "certificate_number_format": "Cách ghi số giấy chứng nhận",

@@ -16,15 +16,16 @@ from api.personal import Told, only_under, personal_values, shown
 from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, no_such_product, today
+from application.complaints import Ambiguous, complaint_named
 from application.keys import Key
 from application.seals import Keeper
 from application.store import Journal
 from domain import personal
-from domain.law.areas import covers
-from domain.subject.commands import RequestErasure
+from domain.law.areas import NATION
+from domain.subject.commands import DecideErasure, RequestErasure
 from domain.values import Actor, Role
-from projections.erasures import erasures_of, find_erasures
-from projections.personal import held_under, registered_within
+from projections.erasures import erasures_of, find_erasures, subject_behind
+from projections.personal import held_under, keys_within, products_under, registered_within
 from projections.personal_reads import find_reads
 from projections.scope import Scope
 from projections.status import product_status
@@ -52,32 +53,79 @@ def _nobody() -> Problem:
         "not-found",
         "Không có chủ thể như vậy trong phạm vi của bạn.",
         "There is no such subject within your area.",
-        hint_vi="Kiểm tra số đăng ký hoặc mã sản phẩm.",
-        hint_en="Check the registration number or the product's id.",
+        hint_vi="Kiểm tra số đăng ký, mã sản phẩm hoặc số đơn khiếu nại.",
+        hint_en="Check the registration number, the product's id or the complaint's number.",
     )
 
 
 async def subject_of(
     request: Request, actor: Actor, registration: str | None, product: UUID | None, complaint: str | None
-) -> UUID:
-    """The subject that a caller may name so; raises a problem. Nothing of what names it is stored."""
+) -> tuple[UUID, str]:
+    """The subject that a caller may name so, and whose area it is; raises a problem. What names it is not stored."""
     keeper: Keeper = request.app.state.keeper
+    area = actor.area
     async with request.app.state.pool.connection() as connection:
         if product is not None:
-            if await product_status(connection, Scope.of(actor), product, today(request)) is None:
+            found = await product_status(connection, Scope.of(actor), product, today(request))
+            if found is None:
                 raise no_such_product()
+            area = found["commune"]["code"]
         elif not await registered_within(connection, Scope.of(actor), registration or ""):
             raise _nobody()
     if product is None:
-        return personal.producer(registration or "", keeper)
-    return personal.complainant(product, complaint, keeper) if complaint else personal.product(product, keeper)
+        return personal.producer(registration or "", keeper), area
+    if complaint is None:
+        return personal.product(product, keeper), area
+    return personal.complainant(product, await _complaint(request, product, complaint), keeper), area
 
 
-async def subject_named(request: Request, actor: Actor, command: RequestErasure) -> UUID:
-    """The stream of a request to erase. What names nobody is refused by the command itself, on a stream of none."""
+async def _complaint(request: Request, product: UUID, number: str) -> int:
+    """Version of the complaint's fact; raises a problem when the product has none of this number."""
+    try:
+        found = await to_thread.run_sync(
+            complaint_named, request.app.state.journal, product, number, limiter=request.app.state.feed
+        )
+    except Ambiguous:
+        raise Problem(
+            "invalid-content",
+            "Nhiều đơn khiếu nại mang số này: không rõ của ai.",
+            "Several complaints bear this number: whose is not clear.",
+            errors=[{"field": "complaint", "detail": "không rõ đơn nào", "detail_en": "not clear which one"}],
+            hint_vi="Đính chính số đơn trước (correct-fact).",
+            hint_en="Correct a complaint's number first (correct-fact).",
+        ) from None
+    if found is None:
+        raise _nobody()
+    return found
+
+
+async def subject_named(request: Request, actor: Actor, command: RequestErasure) -> tuple[UUID, UUID | None]:
+    """The dossier a request to erase goes to, and whose data it concerns.
+
+    What names nobody is refused by the command itself, on a stream of none.
+    """
     if (command.registration is None) == (command.product is None):
-        return UUID(int=0)
-    return await subject_of(request, actor, command.registration, command.product, command.complaint)
+        return UUID(int=0), None
+    found, area = await subject_of(request, actor, command.registration, command.product, command.complaint)
+    return personal.dossier(found, area, request.app.state.keeper), found
+
+
+async def cases_of(request: Request, dossier: UUID, command: DecideErasure) -> frozenset[UUID]:
+    """Products with data that a decision would erase and that may be needed still.
+
+    Only the read model knows them: it is waited for until it has seen every fact stored by now.
+    """
+    if not command.may_grant_process:
+        return frozenset()
+    state, keeper = request.app.state, request.app.state.keeper
+    await state.freshness.wait(await to_thread.run_sync(state.journal.head, limiter=state.feed))
+    async with state.pool.connection() as connection:
+        subject = await subject_behind(connection, dossier)
+        if subject is None:
+            return frozenset()
+        keys = await to_thread.run_sync(keeper.keys_of, [subject])
+        living = [key.key_id for key in keys if key.wrapped is not None and key.purpose == "process"]
+        return await products_under(connection, living)
 
 
 @router.get("/personal-data/requests", dependencies=[Depends(fresh)])
@@ -89,14 +137,15 @@ async def requests(request: Request, actor: Caller, limit: Limit = 100) -> dict[
 
 @router.get("/subjects/{subject_id}", dependencies=[Depends(fresh)])
 async def subject(request: Request, actor: Caller, subject_id: UUID) -> Response:
-    """One subject's dossier: its requests, and what was done, a sentence a fact. A producer reads its own."""
+    """A subject's dossier at one authority: its requests and what was done, a sentence a fact. Producers: their own."""
     keeper: Keeper = request.app.state.keeper
     async with request.app.state.pool.connection() as connection:
         found = []
         if actor.role is not Role.PRODUCER:
             found = await find_erasures(connection, Scope.of(actor), today(request), 100, subject_id)
-        elif actor.producer and personal.producer(actor.producer, keeper) == subject_id:
-            found = await erasures_of(connection, subject_id, today(request))
+        elif actor.producer:
+            own = await erasures_of(connection, personal.producer(actor.producer, keeper), today(request))
+            found = [row for row in own if row["subject_id"] == subject_id]
         if not found:
             raise _nobody()
         facts = await trail_of(connection, subject_id, 0, 1000)
@@ -121,19 +170,22 @@ async def held(
         )
     if actor.role is Role.PRODUCER:
         await _check_own(request, actor, registration, product, complaint)
-    named = await subject_of(request, actor, registration, product, complaint)
+    named, _ = await subject_of(request, actor, registration, product, complaint)
     keys = await to_thread.run_sync(request.app.state.keeper.keys_of, [named])
-    alive = frozenset(key.key_id for key in keys if key.wrapped is not None)
+    itself = actor.role is Role.PRODUCER
+    area = NATION if itself else actor.area
     async with request.app.state.pool.connection() as connection:
-        rows = await held_under(connection, sorted(alive), MOST_FACTS + 1)
-        asked = await erasures_of(connection, named, today(request))
+        if not itself:
+            within = await keys_within(connection, area, [key.key_id for key in keys])
+            keys = [key for key in keys if key.key_id in within]
+        alive = frozenset(key.key_id for key in keys if key.wrapped is not None)
+        rows = await held_under(connection, area, sorted(alive), MOST_FACTS + 1)
+        asked = await erasures_of(connection, named, today(request), None if itself else Scope.of(actor))
         also = await registered_within(connection, Scope.of(actor), registration) if registration else []
-    mine = [row for row in rows[:MOST_FACTS] if actor.role is Role.PRODUCER or covers(actor.area, row["commune"])]
     return {
         "subject_id": named,
         "keys": [_key(key) for key in keys],
-        "held": await _values(request, actor, mine, alive),
-        "elsewhere": len(rows[:MOST_FACTS]) - len(mine),
+        "held": await _values(request, actor, rows[:MOST_FACTS], alive),
         "more": len(rows) > MOST_FACTS,
         "requests": asked,
         # What was known only through a product, before or beside its producer, is asked for by the product.
@@ -142,8 +194,10 @@ async def held(
 
 
 def _key(key: Key) -> dict[str, Any]:
-    names = ("purpose", "generation", "made_at", "destroyed_at", "why")
-    return {"key_id": key.key_id, **{name: getattr(key, name) for name in names}}
+    names = ("purpose", "generation", "made_at", "destroyed_at")
+    # On which ground it was destroyed; whose decision it was, is for the requests to say.
+    why = (key.why or "").partition(":")[0] or None
+    return {"key_id": key.key_id, **{name: getattr(key, name) for name in names}, "why": why}
 
 
 async def _check_own(

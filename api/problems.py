@@ -29,6 +29,8 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "against-council-rules": (409, "Trái quy chế hội đồng", "Against the council's rules"),
     "no-regime": (409, "Chưa có quy định áp dụng", "No rules govern that day"),
     "role-not-allowed": (403, "Không đúng thẩm quyền", "Not within your role"),
+    "case-runs": (409, "Hồ sơ đang giải quyết", "A case runs"),
+    "held-elsewhere": (409, "Còn thuộc hồ sơ ngoài địa bàn", "Also held outside your area"),
     "role-not-held": (403, "Không giữ quyền", "Role not held"),
     "duties-separated": (403, "Trái phân tách nhiệm vụ", "Against the separation of duties"),
     "outside-area": (403, "Ngoài địa bàn", "Outside your area"),

@@ -33,7 +33,9 @@ class Order:
 
     ``digest``: keyed digest of what was asked; the same id with another digest is a reused key.
     ``expected_version``: from If-Match, or None. ``actor``: who asks, in the role he would act in; ``also``: other
-    roles of the same person, tried in turn where that one does not carry the command.
+    roles of the same person, tried in turn where that one does not carry the command. ``subject``: whose personal data
+    a request to erase concerns; ``cases``: products with sealed facts of that subject, found by a read model. The
+    decision is taken on their states as they are stored.
     """
 
     command_id: UUID
@@ -43,6 +45,8 @@ class Order:
     digest: bytes
     expected_version: int | None = None
     also: tuple[Actor, ...] = ()
+    subject: UUID | None = None
+    cases: frozenset[UUID] = frozenset()
 
     @property
     def persons(self) -> frozenset[UUID]:
@@ -54,7 +58,7 @@ class Order:
 
     def needs(self, state: Any, day: date) -> frozenset[UUID]:
         """Every other stream the decision looks at."""
-        return frozenset(self.command.needs(state, day)) | self.persons
+        return frozenset(self.command.needs(state, day)) | self.persons | self.cases
 
     def day(self, moment: Moment) -> date:
         """Date of the act."""
@@ -118,6 +122,8 @@ def handle(
         order.expected_version,
         states,
         command.source,
+        order.subject,
+        order.cases,
     )
     ctx, rule = _authorised(state, order, ctx)
     actor = ctx.actor
@@ -155,7 +161,7 @@ def handle(
         whole = KINDS[command.stream].fold(told)
         changed[order.stream_id] = replace(whole, version=changed[order.stream_id].version)
     after = changed.get(order.stream_id, state)
-    claims = [(key, claim_of(states.get(key)), claim_of(now)) for key, now in changed.items()]
+    claims = [(key, stored_claim(states.get(key), seals), stored_claim(now, seals)) for key, now in changed.items()]
     return Handled(
         tuple(recorded),
         state.version,
@@ -166,6 +172,12 @@ def handle(
         actor,
         rule,
     )
+
+
+def stored_claim(state: Any, seals: Seals) -> bytes | None:
+    """What a state claims, as it is stored: keyed, so that a household's number is not found by trying."""
+    claim = claim_of(state)
+    return None if claim is None else seals.digest(f"claim\n{claim.hex()}")
 
 
 def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:

@@ -48,6 +48,10 @@ SELECT_SPAN_OF = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE originator_id BETWEEN %b AND %b AND topic = ANY(%b) ORDER BY originator_id, originator_version"
 )
+SELECT_NAMED = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE topic = %b ORDER BY notification_id"
+)
 SELECT_FACT = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE originator_id = %b AND originator_version = %b"
@@ -256,6 +260,12 @@ class Journal(Application[UUID]):
             Stored(r["originator_id"], r["originator_version"], r["notification_id"], r["topic"], bytes(r["state"]))
             for r in rows
         ]
+
+    def named(self, name: str) -> list[Recorded]:
+        """All facts of a stored name, in order. It looks at every row: for what is done once at start."""
+        with self._connection() as connection:
+            rows = connection.execute(SELECT_NAMED, (name,), binary=True).fetchall()
+        return [_recorded(row) for row in rows]
 
     def head(self) -> int:
         """Position of the newest fact; 0 when there is none."""

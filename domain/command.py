@@ -23,7 +23,8 @@ class Context:
 
     ``stream_id``: the stream the command was given to. ``effective_on``: date of the act in Vietnam.
     ``expected_version``: the version the caller decided on, or None. ``others``: the states the command said
-    it needs. ``history`` is filled only for commands that ask for it with ``needs_history``.
+    it needs. ``history`` is filled only for commands that ask for it with ``needs_history``. ``subject``: whose
+    personal data a request concerns. ``cases``: products with facts of the subject, for a decision on its data.
     """
 
     law: LawBook
@@ -36,6 +37,8 @@ class Context:
     expected_version: int | None = None
     others: Mapping[UUID, Any] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    subject: UUID | None = None
+    cases: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,7 @@ def subject_of(spot: Spot, stream: UUID, state: Any, seals: Seals) -> UUID:
     """Whose a field is. Of a producer without a registration number nothing is known but the product."""
     match spot.rule.whose:
         case "complainant":
-            return complainant(stream, str(_get(spot.around[-1], "number")), seals)
+            return complainant(stream, spot.version, seals)
         case "producer" if registration := _registration(spot, state):
             return producer(registration, seals)
         case _:
@@ -274,9 +274,14 @@ def product(stream: UUID, seals: Seals) -> UUID:
     return seals.subject("product", str(stream))
 
 
-def complainant(stream: UUID, number: str, seals: Seals) -> UUID:
-    """The subject who filed a complaint about a product, by the complaint's number."""
-    return seals.subject("complainant", f"{stream}\n{one_spelling(number)}")
+def complainant(stream: UUID, version: int, seals: Seals) -> UUID:
+    """The subject who filed a complaint about a product, by the version of its fact: its number may be corrected."""
+    return seals.subject("complaint", f"{stream}\n{version}")
+
+
+def dossier(subject: UUID, area: str, seals: Seals) -> UUID:
+    """The stream of a subject's requests to the authority of an area: one authority's says nothing of another's."""
+    return seals.subject("dossier", f"{subject}\n{area}")
 
 
 def _registration(spot: Spot, state: Any) -> str | None:

@@ -86,6 +86,18 @@ class NotFound(Refusal):
     code = "not-found"
 
 
+class CaseRuns(Refusal):
+    """Personal data is still needed: a case of the subject runs (hồ sơ của chủ thể đang được giải quyết)."""
+
+    code = "case-runs"
+
+
+class HeldElsewhere(Refusal):
+    """The same key seals what lies outside the decider's area (dữ liệu còn phục vụ hồ sơ ngoài địa bàn)."""
+
+    code = "held-elsewhere"
+
+
 class StaleVersion(Refusal):
     """If-Match names an older version: somebody acted in between (phiên bản đã cũ)."""
 

@@ -117,6 +117,9 @@ class Seals(Protocol):
     def subject(self, kind: str, text: str) -> UUID:
         """Id of the subject that a text names: the same for the same text, and nothing to be guessed from."""
 
+    def digest(self, text: str) -> bytes:
+        """A keyed digest: equal texts are recognised, but nobody finds a short text by trying."""
+
     def seal_field(self, subject: UUID, purpose: str, place: str, value: Any) -> SealedField:
         """Encrypt a JSON value under the subject's key for a purpose; ``place``: where it stands."""
 

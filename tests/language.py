@@ -69,13 +69,12 @@ class Scene:
         stream = self._stream(parsed, who, moment)
         kind = KINDS[parsed.stream]
         state = self.states.get(stream, kind.empty)
-        needed = {
-            key: self.states[key]
-            for key in parsed.needs(state, parsed.effective_on or moment.today)
-            if key in self.states
-        }
+        # The read model finds the cases of a subject; here there is the one product.
+        cases = frozenset({PRODUCT} & self.states.keys() if command == "decide-erasure" else ())
+        needs = {*parsed.needs(state, parsed.effective_on or moment.today), *cases}
+        needed = {key: self.states[key] for key in needs if key in self.states}
         history = tuple(self.histories.get(stream, ())) if parsed.needs_history else ()
-        order = Order(uuid5(stream, str(len(self.histories.get(stream, ())))), stream, parsed, who, b"")
+        order = Order(uuid5(stream, str(len(self.histories.get(stream, ())))), stream, parsed, who, b"", cases=cases)
         try:
             done = handle({**needed, stream: state}, order, law_book(), self.seals, moment, history)
         except Refusal as refusal:

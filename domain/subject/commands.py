@@ -11,10 +11,10 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.command import Command, Context, Standing
-from domain.law.areas import province_of_area
+from domain.law.areas import covers, province_of_area
 from domain.product.command import not_before, province_of
 from domain.product.state import Product
-from domain.refusals import Invalid, NotFound, OutsideArea, WrongOrder
+from domain.refusals import CaseRuns, HeldElsewhere, Invalid, NotFound, OutsideArea, WrongOrder
 from domain.stream import Fact
 from domain.subject.facts import (
     Capacity,
@@ -51,7 +51,8 @@ class RequestErasure(SubjectCommand):
     """Ask for the erasure of personal data (yêu cầu xóa dữ liệu cá nhân).
 
     Name the subject by ``registration`` (a producer), or by ``product`` (who is known only through it), and there
-    by ``complaint``, its number, for who complained. The number itself is not stored.
+    by ``complaint``, its number, for who complained. The number itself is not stored. Each authority has a dossier of
+    its own: what was asked of another is not told.
     """
 
     name = "request-erasure"
@@ -79,8 +80,11 @@ class RequestErasure(SubjectCommand):
         return Standing(None, None, ctx.actor.area, province_of_area(ctx.actor.area))
 
     def decide(self, state: Subject, ctx: Context) -> list[Fact]:
-        """One request at a time; received no later than it is recorded. A producer asks for itself."""
+        """One request at a time and authority; received no later than recorded. A producer asks for itself."""
         product = self._named(ctx)
+        area = product.commune if product else ctx.actor.area
+        if state.area not in ("", area):
+            raise OutsideArea("Hồ sơ này của cơ quan khác.", "The dossier is another authority's.")
         if ctx.actor.role is Role.PRODUCER:
             own = product.producer.registration if product and product.producer else self.registration
             if own is None or own != ctx.actor.producer:
@@ -99,12 +103,13 @@ class RequestErasure(SubjectCommand):
             )
         return [
             ErasureRequested(
-                area=product.commune if product else ctx.actor.area,
+                area=area,
                 product=self.product,
                 asked_on=self.asked_on,
                 capacity=self.capacity,
                 channel=self.channel,
                 scope=self.scope,
+                subject=ctx.subject,
             )
         ]
 
@@ -135,8 +140,16 @@ class DecideErasure(SubjectCommand):
     legal_basis: Line | None = None
     reasons: Paragraph = ""
 
+    @property
+    def may_grant_process(self) -> bool:
+        """Whether it may destroy what a running case needs."""
+        return self.outcome == "granted" or "process" in self.purposes
+
     def decide(self, state: Subject, ctx: Context) -> list[Fact]:
-        """A refusal, also of a part, names its article and its reasons; what is granted was asked for."""
+        """A refusal, also of a part, names its article and its reasons; what is granted was asked for.
+
+        Data needed while a case runs is not erased before its end, and not by who decides for a part of its cases.
+        """
         request = state.open_request
         if request is None:
             raise WrongOrder("Không có yêu cầu nào đang chờ.", "No request is waiting.")
@@ -158,6 +171,8 @@ class DecideErasure(SubjectCommand):
                 hint_vi="granted: toàn bộ; partly: nêu một phần; refused: để trống.",
                 hint_en="granted: all; partly: name a part; refused: leave it empty.",
             )
+        if "process" in granted:
+            _check_cases(ctx)
         return [
             ErasureDecided(outcome=self.outcome, purposes=granted, legal_basis=self.legal_basis, reasons=self.reasons)
         ]
@@ -170,6 +185,40 @@ class DecideErasure(SubjectCommand):
                     "A refusal, also of a part, names its article and its reasons.",
                     field=field,
                 )
+
+
+_CONSENT_ONLY_VI = 'Nếu có yêu cầu, chỉ chấp nhận phần "consent" (partly)'
+_CONSENT_ONLY_EN = 'Where it was asked for, grant "consent" only (partly)'
+
+
+def _check_cases(ctx: Context) -> None:
+    """Refuse "process" while a case of the subject runs, or where its key also seals what lies elsewhere.
+
+    A key is one for the whole country. ``erasure_case_at_rest`` lists the phases in which no case runs (inferred).
+    """
+    cases = [found for key in sorted(ctx.cases) if isinstance(found := ctx.others.get(key), Product)]
+    if any(not covers(ctx.actor.area, case.commune) for case in cases):
+        raise HeldElsewhere(
+            'Phần "process": dữ liệu này còn thuộc hồ sơ ngoài địa bàn của bạn, bạn không quyết định một mình được.',
+            'Purpose "process": the data also belongs to cases outside your area; it is not yours alone to erase.',
+            field="purposes",
+            hint_vi=f"{_CONSENT_ONLY_VI}, hoặc để người có thẩm quyền trên cả nước quyết định.",
+            hint_en=f"{_CONSENT_ONLY_EN}, or leave it to who decides for the whole country.",
+        )
+    if any(_runs(case, ctx) for case in cases):
+        raise CaseRuns(
+            'Phần "process": một hồ sơ của chủ thể đang được giải quyết và cần dữ liệu này.',
+            'Purpose "process": a case of the subject still runs and needs this data.',
+            field="purposes",
+            hint_vi=f"{_CONSENT_ONLY_VI}, hoặc chờ hồ sơ kết thúc.",
+            hint_en=f"{_CONSENT_ONLY_EN}, or wait until the case ends.",
+        )
+
+
+def _runs(case: Product, ctx: Context) -> bool:
+    at_rest = ctx.law.practice.setting("erasure_case_at_rest", province_of(case))
+    assert isinstance(at_rest, tuple | list), "checked against the shipped file"
+    return str(case.phase) not in at_rest or (case.dossier is not None and case.dossier.complaint_open)
 
 
 class RecordKeysDestroyed(SubjectCommand):

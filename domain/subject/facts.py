@@ -1,6 +1,7 @@
 """Facts of a subject's dossier (hồ sơ yêu cầu về dữ liệu cá nhân). Names and rules as for a product's facts.
 
-The stream's id is the subject's; nothing here says who that is.
+A stream holds a subject's requests to one authority, or, under the subject's own id, the ends of its retention times.
+Nothing here says who the subject is: its id is a keyed digest.
 """
 
 from typing import Annotated, Literal, get_args
@@ -29,6 +30,7 @@ class ErasureRequested(Fact):
     """Erasure of personal data was asked for (yêu cầu xóa dữ liệu cá nhân).
 
     ``area``: of the authority that decides; ``product``: the one the request names the subject by, if any.
+    ``subject``: whose data; None in older facts, where the stream's id is the subject's.
     """
 
     stored_name = "subject.erasure-requested"
@@ -39,6 +41,7 @@ class ErasureRequested(Fact):
     capacity: Capacity
     channel: RequestChannel
     scope: Scope
+    subject: Annotated[UUID | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class ErasureDecided(Fact):

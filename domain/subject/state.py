@@ -50,10 +50,14 @@ class ErasureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A subject of personal data. ``latest_act``: the latest day of an act in its dossier."""
+    """A subject's dossier at one authority. ``latest_act``: the latest day of an act in it.
+
+    ``of``: the subject; None when the stream's id is the subject's.
+    """
 
     version: int = 0
     area: str = ""
+    of: UUID | None = None
     requests: tuple[ErasureRequest, ...] = ()
     latest_act: date = date.min
 
@@ -84,7 +88,7 @@ def _apply(s: Subject, told: Told) -> Subject:
                 fact.scope,
                 asked_by=told.persons,
             )
-            return replace(s, area=fact.area, requests=(*s.requests, asked))
+            return replace(s, area=s.area or fact.area, of=fact.subject, requests=(*s.requests, asked))
         case ErasureDecided():
             return _with(
                 s,
