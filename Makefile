@@ -15,9 +15,9 @@ check: .venv/dev ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing, a batch day, recheck, registers
+soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing, a batch day, recheck, registers, separation
 	OCOP_SOAK=1 $(BIN)/python -m pytest tests/test_crash.py tests/test_two_processes.py tests/test_fuzz.py \
-		tests/test_batch_day.py tests/test_recheck.py tests/test_numbers.py
+		tests/test_batch_day.py tests/test_recheck.py tests/test_numbers.py tests/test_separation.py
 
 bench: .venv/dev ## the figures of docs/performance.md
 	$(BIN)/python -m bench

@@ -44,7 +44,7 @@ def cells(law: LawBook) -> dict[str, Any]:
         "producer's will": sorted(name for name, entry in table.commands.items() if entry.own_will),
         "apart": {
             name: denied
-            for name, entry in table.commands.items()
+            for name, entry in [*table.commands.items(), *table.routes.items()]
             if (denied := {of: deny.id for of in hands if (deny := table.separated(entry, SOMEBODY, {of: SOMEBODY}))})
         },
         "kept back": {

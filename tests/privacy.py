@@ -253,7 +253,7 @@ def _tell_register(case: Case) -> None:
             LOADER.person,
         ],
         env=case.service._env,
-        input=f"{PHRASE}\n".encode(),
+        input=f"{PHRASE}\n\n".encode(),
         capture_output=True,
         check=False,
     )

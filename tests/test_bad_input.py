@@ -569,8 +569,8 @@ WRONG_IN_ITSELF = [
         "submit-idea",
         OFFICER,
         producer(registration="HKD-9999")
-        | {"on_behalf_of": {"role": "producer", "producer": "HKD-9999", "paper": {"number": "1/PĐN"}}},
-        "producer.registration",
+        | {"on_behalf_of": {"role": "producer", "producer": "THT-0012", "paper": {"number": "1/PĐN"}}},
+        "on_behalf_of",
     ),
     give("an officer gives a producer's will", CONTENT, "guided", "submit-idea", OFFICER, field="on_behalf_of"),
     give(
@@ -1701,7 +1701,16 @@ ASKED_WRONGLY = [
 
 AT_THE_DOORS = [
     Path(__file__).with_name(f"test_{name}.py").read_text(encoding="utf-8")
-    for name in ("accounts", "clients", "login_pages", "openid", "sessions", "sealed")
+    for name in (
+        "accounts",
+        "clients",
+        "login_pages",
+        "openid",
+        "openid_session",
+        "sessions",
+        "sealed",
+        "erasure_bounds",
+    )
 ]
 """Tests of logging in, whose problems have no place in the tables here."""
 

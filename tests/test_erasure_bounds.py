@@ -351,7 +351,7 @@ def test_a_complaint_is_found_by_its_first_or_its_mended_number_and_by_no_other(
     product = service.tell(until("recognise", tea()))
 
     def give(stream: str | None, command: str, who: Role, **body: Any) -> Any:
-        return service.caught_up().give(stream, command, who, {"source": ILLUSTRATIVE, **body})
+        return service.caught_up().give(stream, command, who, body)
 
     first = on("2026-10-27", EXAMPLES["file-complaint"], number="01/ĐKN")
     filed = give(product, "file-complaint", Role.PRODUCER, **first)

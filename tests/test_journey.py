@@ -204,6 +204,15 @@ def test_an_association_may_run_a_tourism_product() -> None:
     at("hand-over-idea-form").when("submit-idea", PRODUCER, **body).then("product.idea-submitted")
 
 
+def test_a_returned_idea_comes_again_from_the_same_producer() -> None:
+    other = {**BODIES["submit-idea"]["producer"], "registration": "HKD-9999"}
+    returned = given(until("return-idea", tea()))
+
+    returned.when("submit-idea", OFFICER, **{**BODIES["submit-idea"], "producer": other}).refused(
+        Invalid, "producer.registration"
+    )
+
+
 def test_a_rejected_idea_names_published_tests_and_closes_the_cycle() -> None:
     rejected = at("endorse-idea").when("reject-idea", CHAIR, failed=["local-speciality"], reasons="Không đặc trưng.")
 

@@ -216,7 +216,8 @@ def command_calls(case: Case) -> Iterator[Call]:
                 body = addressed(name, example(name, place), place.ids)
                 if name in DECLARED["producer's will"] and who.role is not Role.PRODUCER:
                     body = {**body, "on_behalf_of": SERVED}
-                body.setdefault("paper", {"number": "1", "signed_on": body.get("effective_on", "2026-11-20")})
+                day = body.get("effective_on", "2026-11-20")
+                body.setdefault("paper", {"number": "1", "signed_on": day, "signer": "Chủ tịch UBND tỉnh"})
                 state = KINDS[kind.stream].empty if opened else case.states[UUID(stream or "")]
                 if kind.stream == "product" and own_will_of_nobody(name, state, who):
                     continue

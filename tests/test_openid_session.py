@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,13 @@ from api.openid import ProvenLogin
 from api.openid_session import open_session
 from api.problems import Problem
 from tests.door import Door
+
+
+@pytest.fixture(scope="module")
+def door(database: str) -> Iterator[Door]:
+    door = Door(database)
+    yield door
+    door.close()
 
 
 class Signers:
