@@ -4,7 +4,7 @@ Shapes only; no rule is written in Python. Every value keeps its ``legal_basis``
 ("fact", "inferred", "local", "not-found"), so that an answer can show where it comes from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
@@ -501,15 +501,16 @@ def rules_within(value: Any, path: str = "") -> Iterator[tuple[str, Rule | Groun
     """Every rule inside an entry of a rule file, with its place."""
     if isinstance(value, Rule | Ground):
         yield path, value
+    parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Entry):
-        for name in type(value).model_fields:
-            yield from rules_within(getattr(value, name), f"{path}.{name}".lstrip("."))
+        parts = vars(value).items()
     elif isinstance(value, dict):
-        for name, entry in value.items():
-            yield from rules_within(entry, f"{path}.{name}")
+        parts = value.items()
     elif isinstance(value, tuple):
-        for number, entry in enumerate(value, 1):
-            yield from rules_within(entry, f"{path}.{getattr(entry, 'code', number)}")
+        parts = ((getattr(entry, "code", number), entry) for number, entry in enumerate(value, 1))
+    for name, entry in parts:
+        if isinstance(entry, Entry | dict | tuple):  # every start of the service walks the whole law: no leaves
+            yield from rules_within(entry, f"{path}.{name}".lstrip("."))
 
 
 class Overrides(Entry):
