@@ -70,13 +70,14 @@ class Load:
         self._stopping = threading.Event()
         self._versions: dict[str, int] = {}
         self._count = threading.Lock()
+        self._mark = secrets.token_hex(3)  # names of its own: a second load on the same database claims other products
         self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(self.writers)]
 
     def __enter__(self) -> Load:
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(httpx.Client(base_url=s.address, timeout=30)) for s in self.services]
             for n in range(self.shared):
-                opening = CHAPTERS[0][2] | {"product_name": f"Chung {n}"}
+                opening = CHAPTERS[0][2] | {"product_name": f"Chung {self._mark} {n}"}
                 product = self._give(clients[0], 0, "/v1/products", Role.COMMUNE_OFFICER, opening)
                 assert product is not None
                 self._versions[str(product.product)] = product.version
@@ -103,7 +104,7 @@ class Load:
                 clients = [stack.enter_context(httpx.Client(base_url=s.address, timeout=30)) for s in self.services]
                 turns = itertools.count(number)
                 for round_ in itertools.count():
-                    for _ in self._journey(f"Riêng {number}.{round_}", clients, turns):
+                    for _ in self._journey(f"Riêng {self._mark} {number}.{round_}", clients, turns):
                         if self._stopping.is_set():
                             return
         except Exception as trouble:
