@@ -28,14 +28,12 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
 from eventsourcing.utils import Environment, EnvType
 from psycopg.conninfo import conninfo_to_dict
 
+from application.arrays import Bigints, Byteas, PackedArray, Texts, Uuids
 from application.database import service_conninfo
 from application.recorded import Recorded, from_bytes, to_bytes
 
-APPEND = (
-    "SELECT ocop.append(%b::uuid[], %b::int8[], %b::text[], %b::bytea[],"
-    " %b::uuid[], %b::bytea[], %b::uuid[], %b::int8[], %b::int8[], %b::bytea[], %b::uuid[], %b::bytea[])"
-)
-APPEND_SEEING = APPEND.replace("ocop.append(", "ocop.append_seeing(%b::uuid[], %b::int8[], ")
+APPEND = "SELECT ocop.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
+APPEND_SEEING = APPEND.replace("ocop.append(", "ocop.append_seeing(%b, %b, ")
 SELECT_STREAMS = (
     "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
     " WHERE originator_id = ANY(%b) AND notification_id <= %b ORDER BY originator_id, originator_version"
@@ -144,24 +142,24 @@ class FactRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int]:
         """Append rows with their commands and claims; positions in the given order."""
         b = beside or Beside()
-        params: tuple[list[Any], ...] = (
-            [e.originator_id for e in stored_events],
-            [e.originator_version for e in stored_events],
-            [e.topic for e in stored_events],
-            [e.state for e in stored_events],
-            [c.command_id for c in b.commands],
-            [c.digest for c in b.commands],
-            [c.stream_id for c in b.commands],
-            [c.from_version for c in b.commands],
-            [c.to_version for c in b.commands],
-            [key for key, _product in b.claims],
-            [product for _key, product in b.claims],
-            b.released,
+        params: tuple[PackedArray, ...] = (
+            Uuids(cast("UUID", e.originator_id) for e in stored_events),
+            Bigints(e.originator_version for e in stored_events),
+            Texts(e.topic for e in stored_events),
+            Byteas(e.state for e in stored_events),
+            Uuids(c.command_id for c in b.commands),
+            Byteas(c.digest for c in b.commands),
+            Uuids(c.stream_id for c in b.commands),
+            Bigints(c.from_version for c in b.commands),
+            Bigints(c.to_version for c in b.commands),
+            Byteas(key for key, _product in b.claims),
+            Uuids(product for _key, product in b.claims),
+            Byteas(b.released),
         )
         query, name = APPEND, "append"
         if b.seen:
             query, name = APPEND_SEEING, "append_seeing"
-            params = (list(b.seen), list(b.seen.values()), *params)
+            params = (Uuids(b.seen), Bigints(b.seen.values()), *params)
         with self.datastore.get_connection() as connection:
             rows = connection.execute(query, params, prepare=True).fetchall()
         return [row[name] for row in rows]
