@@ -8,14 +8,14 @@ restored, ``bury`` puts the destroyed keys back into their graves.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, LiteralString, Protocol
+from typing import Any, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
+from application.arrays import Byteas, Texts, Uuids
 from application.database import CannotMigrate, migrate, migrate_keys, service_conninfo
 from application.store import StoreError
 
@@ -37,11 +37,24 @@ class Key:
     why: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A living key, or one that is to become one, sealed with the master key."""
+
+    key_id: UUID
+    subject: UUID
+    purpose: str
+    wrapped: bytes
+
+
 class KeyStore(Protocol):
     """Where wrapped keys are kept. Raises StoreError when it does not answer."""
 
-    def make(self, key_id: UUID, subject: UUID, purpose: str, wrapped: bytes) -> Key:
-        """Keep a key, unless the subject has a living one for this purpose; the one that is kept."""
+    def make(self, wanted: Sequence[WrappedKey]) -> list[WrappedKey]:
+        """Keep each key whose subject has no living one for its purpose; the living ones, in whatever order.
+
+        One may be missing: the key that was in the way was destroyed in that very moment.
+        """
 
     def current(self, subject: UUID, purpose: str) -> Key | None:
         """The subject's living key for a purpose."""
@@ -68,14 +81,15 @@ class MemoryKeys:
     def __init__(self) -> None:
         self._kept: dict[UUID, Key] = {}
 
-    def make(self, key_id: UUID, subject: UUID, purpose: str, wrapped: bytes) -> Key:
-        """Keep a key, unless the subject has a living one for this purpose; the one that is kept."""
-        held = self.current(subject, purpose)
-        if held is None:
-            before = [k for k in self._kept.values() if (k.subject, k.purpose) == (subject, purpose)]
-            held = Key(key_id, subject, purpose, len(before) + 1, wrapped, datetime.now(UTC))
-            self._kept[key_id] = held
-        return held
+    def make(self, wanted: Sequence[WrappedKey]) -> list[WrappedKey]:
+        """Keep each key whose subject has no living one for its purpose; the living ones, in whatever order."""
+        for new in wanted:
+            if new.key_id not in self._kept and self.current(new.subject, new.purpose) is None:
+                before = [k for k in self._kept.values() if (k.subject, k.purpose) == (new.subject, new.purpose)]
+                made = Key(new.key_id, new.subject, new.purpose, len(before) + 1, new.wrapped, datetime.now(UTC))
+                self._kept[new.key_id] = made
+        living = [self.current(new.subject, new.purpose) for new in wanted]
+        return [WrappedKey(k.key_id, k.subject, k.purpose, k.wrapped) for k in living if k and k.wrapped]
 
     def current(self, subject: UUID, purpose: str) -> Key | None:
         """The subject's living key for a purpose."""
@@ -113,6 +127,8 @@ class MemoryKeys:
         return len(fresh)
 
 
+Row = TypeVar("Row")
+
 _COLUMNS: LiteralString = "key_id, subject, purpose, generation, wrapped, made_at, destroyed_at, why"
 
 
@@ -122,12 +138,16 @@ class DatabaseKeys:
     def __init__(self, pool: "ConnectionPool[Any]") -> None:
         self._pool = pool
 
-    def make(self, key_id: UUID, subject: UUID, purpose: str, wrapped: bytes) -> Key:
-        """Keep a key, unless the subject has a living one for this purpose; the one that is kept."""
-        query: LiteralString = f"SELECT {_COLUMNS} FROM keys.make(%s, %s, %s, %s)"
-        while not (kept := self._keys(query, key_id, subject, purpose, wrapped)):
-            pass  # the one that was in the way was destroyed in that very moment
-        return kept[0]
+    def make(self, wanted: Sequence[WrappedKey]) -> list[WrappedKey]:
+        """Keep each key whose subject has no living one for its purpose; the living ones, in whatever order."""
+        return self._rows(
+            WrappedKey,
+            "SELECT key_id, subject, purpose, wrapped FROM keys.make(%b, %b, %b, %b)",
+            Uuids(new.key_id for new in wanted),
+            Uuids(new.subject for new in wanted),
+            Texts(new.purpose for new in wanted),
+            Byteas(new.wrapped for new in wanted),
+        )
 
     def current(self, subject: UUID, purpose: str) -> Key | None:
         """The subject's living key for a purpose."""
@@ -171,10 +191,12 @@ class DatabaseKeys:
         return int(row[0]) if row else 0
 
     def _keys(self, query: LiteralString, *values: Any) -> list[Key]:
+        return self._rows(Key, query, *values)
+
+    def _rows(self, kind: type[Row], query: LiteralString, *values: Any) -> list[Row]:
         try:
-            with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Key)) as cursor:
-                found: list[Key] = cursor.execute(query, values).fetchall()
-                return found
+            with self._pool.connection() as connection:
+                return [kind(*row) for row in connection.execute(query, values, prepare=True, binary=True)]
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             # To the writer it is the store that is away: it waits and decides again.
             raise StoreError(str(error)) from error

@@ -14,9 +14,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from cryptography.exceptions import InvalidTag
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic_core import from_json, to_json
 
 from application.database import service_conninfo
-from application.keys import SHEETS, Key, KeyStore
+from application.keys import SHEETS, Key, KeyStore, WrappedKey
 from domain.refusals import BrokenSeal
 from domain.sealing import KeyDestroyed, Sealed, SealedField
 
@@ -37,6 +38,51 @@ KEPT_SECONDS = 5.0
 KEPT_KEYS = 4_096
 
 
+class Randomness:
+    """The operating system's random bytes, fetched in larger pieces, each given out once.
+
+    Every question to the system lets the other threads run and waits for its turn again: at three a sealed field that
+    is what sealing costs.
+    """
+
+    PIECE = 4_096
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)  # or two processes would give out the same
+
+    def _begin(self) -> None:
+        self._piece, self._given, self._lock = b"", 0, threading.Lock()
+
+    def take(self, count: int) -> bytes:
+        """So many bytes, at most ``PIECE``."""
+        with self._lock:
+            if len(self._piece) - self._given < count:
+                self._piece, self._given = os.urandom(self.PIECE), 0
+            self._given += count
+            return self._piece[self._given - count : self._given]
+
+
+RANDOM = Randomness()
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A subject's key in use; ``until``: when it is to be asked for again, 0 of one that was only just made up."""
+
+    key: WrappedKey
+    cipher: AESGCM
+    until: float
+
+    def seal(self, place: str, value: Any) -> SealedField:
+        """Encrypt a JSON value; ``place``: where it stands."""
+        written = to_json(value)
+        # Filled up, or the length would tell true from false and one name from another.
+        filled = written.ljust(-(-len(written) // BLOCK) * BLOCK)
+        box = _sealed(self.cipher, filled, _bound(self.key.key_id, place))
+        return SealedField(self.key.key_id, base64.b64encode(box).decode())
+
+
 class Keeper:
     """Seals and opens content, and signs what must not be guessed. Used by several threads at once.
 
@@ -47,10 +93,10 @@ class Keeper:
         if len(master) != KEY_BYTES:
             raise ValueError(f"the master key must have {KEY_BYTES} bytes")
         self._master, self._keys, self._now = AESGCM(master), keys, now
-        self._mac = hashlib.sha256(b"ocop request digests" + master).digest()
-        self._subjects = hashlib.sha256(b"ocop subjects of personal data" + master).digest()
+        self._mac = _mac(b"ocop request digests" + master)
+        self._subjects = _mac(b"ocop subjects of personal data" + master)
         self._opened: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
-        self._current: OrderedDict[tuple[UUID, str], tuple[float, UUID, AESGCM]] = OrderedDict()
+        self._living: OrderedDict[tuple[UUID, str], Living] = OrderedDict()
         self._lock = threading.Lock()
 
     # Score sheets
@@ -69,7 +115,10 @@ class Keeper:
         return self._sheet_key(subject, make=False).hex()
 
     def _sheet_key(self, subject: UUID, *, make: bool) -> bytes:
-        key = self._key(subject, or_none=make) or (self._keep(self._made(subject, subject, SHEETS)) if make else None)
+        key = self._key(subject, or_none=make)
+        if key is None and make:
+            self._keys.make([self._wrapped(subject, subject, SHEETS, RANDOM.take(KEY_BYTES))])
+            key = self._key(subject)
         if key is None:
             raise broken("its key was destroyed")
         return key
@@ -82,12 +131,45 @@ class Keeper:
 
     def seal_field(self, subject: UUID, purpose: str, place: str, value: Any) -> SealedField:
         """Encrypt a JSON value under the subject's key for a purpose; ``place``: where it stands."""
-        key_id, key = self._current_key(subject, purpose)
-        written = to_json(value)
-        # Filled up, or the length would tell true from false and one name from another.
-        filled = written.ljust(-(-len(written) // BLOCK) * BLOCK)
-        box = _sealed(key, filled, _bound(key_id, place))
-        return SealedField(key_id, base64.b64encode(box).decode())
+        living = self.last_known(subject, purpose)
+        while living is None or not self.is_recent(living):
+            # Or the one that is there, if there is one; neither if that was destroyed in this very moment.
+            living = next(iter(self.make([self.made_up(subject, purpose)])), None)
+        return living.seal(place, value)
+
+    def batch(self) -> "BatchSeals":
+        """Seals for decisions that are stored together: their new keys are made together."""
+        return BatchSeals(self)
+
+    def last_known(self, subject: UUID, purpose: str) -> Living | None:
+        """The subject's living key as last heard of."""
+        with self._lock:
+            return self._living.get((subject, purpose))
+
+    def is_recent(self, living: Living) -> bool:
+        """Whether the store named the key a moment ago."""
+        return self._now() < living.until
+
+    def made_up(self, subject: UUID, purpose: str) -> Living:
+        """A new key, which nothing may be stored under before ``make`` took it to the store."""
+        key_id, key = UUID(bytes=RANDOM.take(16), version=4), RANDOM.take(KEY_BYTES)
+        return Living(self._wrapped(key_id, subject, purpose, key), AESGCM(key), 0.0)
+
+    def make(self, wanted: Sequence[Living]) -> list[Living]:
+        """Have the store keep keys; the living ones, which are others where the subjects have some already."""
+        ciphers = {living.key.key_id: living.cipher for living in wanted}
+        kept = [
+            Living(key, ciphers.get(key.key_id) or AESGCM(self._unwrapped(key.key_id, key.wrapped)), until)
+            for until in [self._now() + KEPT_SECONDS]
+            for key in self._keys.make([living.key for living in wanted])
+        ]
+        with self._lock:
+            for living in wanted:  # one that was destroyed elsewhere is not returned, and known no more
+                self._living.pop((living.key.subject, living.key.purpose), None)
+            for living in kept:
+                self._living[living.key.subject, living.key.purpose] = living
+            _shorten(self._living)
+        return kept
 
     def open_field(self, sealed: SealedField, place: str) -> Any:
         """Decrypt; raises KeyDestroyed when it is erased, BrokenSeal when it was altered or moved."""
@@ -132,26 +214,12 @@ class Keeper:
     def forget(self, subject: UUID) -> None:
         """Ask the store anew for the subject's living keys."""
         with self._lock:
-            for known in [known for known in self._current if known[0] == subject]:
-                self._opened.pop(self._current.pop(known)[1], None)
+            for place in [place for place in self._living if place[0] == subject]:
+                self._opened.pop(self._living.pop(place).key.key_id, None)
 
     def digest(self, text: str) -> bytes:
         """A keyed digest: equal texts are recognised, but nobody finds a short text by trying."""
         return _keyed(self._mac, text)
-
-    def _current_key(self, subject: UUID, purpose: str) -> tuple[UUID, AESGCM]:
-        with self._lock:
-            known = self._current.get((subject, purpose))
-        if known is not None and known[0] > self._now():
-            return known[1], known[2]
-        held = self._made(uuid4(), subject, purpose)  # or the living one, if there is one: one question, not two
-        opened = self._unwrapped(held)
-        assert opened is not None, "a living key has its bytes"
-        cipher = AESGCM(opened)
-        with self._lock:
-            self._current[subject, purpose] = (self._now() + KEPT_SECONDS, held.key_id, cipher)
-            _shorten(self._current)
-        return held.key_id, cipher
 
     def _key(self, key_id: UUID, *, or_none: bool = False) -> bytes | None:
         """The opened key, None where it was destroyed; raises BrokenSeal when the store has none of this id."""
@@ -167,33 +235,64 @@ class Keeper:
         return self._keep(found[0])
 
     def _keep(self, held: Key) -> bytes | None:
-        opened = self._unwrapped(held)
+        opened = None if held.wrapped is None else self._unwrapped(held.key_id, held.wrapped)
         with self._lock:
             self._opened[held.key_id] = (self._now() + KEPT_SECONDS, opened)
             self._opened.move_to_end(held.key_id)
             _shorten(self._opened)
         return opened
 
-    def _made(self, key_id: UUID, subject: UUID, purpose: str) -> Key:
-        wrapped = _sealed(self._master, AESGCM.generate_key(8 * KEY_BYTES), key_id.bytes)
-        return self._keys.make(key_id, subject, purpose, wrapped)
+    def _wrapped(self, key_id: UUID, subject: UUID, purpose: str, key: bytes) -> WrappedKey:
+        return WrappedKey(key_id, subject, purpose, _sealed(self._master, key, key_id.bytes))
 
-    def _unwrapped(self, held: Key) -> bytes | None:
-        if held.wrapped is None:
-            return None
+    def _unwrapped(self, key_id: UUID, wrapped: bytes) -> bytes:
         try:
-            return self._master.decrypt(held.wrapped[:NONCE_BYTES], held.wrapped[NONCE_BYTES:], held.key_id.bytes)
+            return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], key_id.bytes)
         except InvalidTag:
             raise broken("the key does not open under this master key") from None
 
 
-def _keyed(key: bytes, text: str) -> bytes:
+class BatchSeals:
+    """Seals for decisions that are stored together.
+
+    A key that the store did not name lately counts as it was last known, or is made up; ``keep`` asks the store about
+    all of them at once, before anything is stored.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._assumed: dict[tuple[UUID, str], Living] = {}
+        self.seal, self.unseal, self.reveal = keeper.seal, keeper.unseal, keeper.reveal
+        self.subject, self.digest, self.open_field = keeper.subject, keeper.digest, keeper.open_field
+
+    def seal_field(self, subject: UUID, purpose: str, place: str, value: Any) -> SealedField:
+        """Encrypt a JSON value under the subject's key for a purpose; ``place``: where it stands."""
+        living = self._assumed.get((subject, purpose)) or self._keeper.last_known(subject, purpose)
+        if living is None or not self._keeper.is_recent(living):
+            living = self._assumed[subject, purpose] = living or self._keeper.made_up(subject, purpose)
+        return living.seal(place, value)
+
+    def keep(self) -> bool:
+        """Have the store keep the keys used; False: a subject has another key, what was sealed must not be stored."""
+        if not self._assumed:
+            return True
+        kept = {living.key.key_id for living in self._keeper.make(list(self._assumed.values()))}
+        return all(living.key.key_id in kept for living in self._assumed.values())
+
+
+def _mac(secret: bytes) -> hmac.HMAC:
+    return hmac.new(hashlib.sha256(secret).digest(), digestmod="sha256")
+
+
+def _keyed(mac: hmac.HMAC, text: str) -> bytes:
     # Not hmac.digest(): it lets other threads run and waits for its turn again, fifty times what it computes.
-    return hmac.new(key, text.encode(), "sha256").digest()
+    mac = mac.copy()
+    mac.update(text.encode())
+    return mac.digest()
 
 
 def _sealed(key: AESGCM, content: bytes, bound: bytes) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    nonce = RANDOM.take(NONCE_BYTES)
     return nonce + key.encrypt(nonce, content, bound)
 
 

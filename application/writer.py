@@ -11,6 +11,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +25,12 @@ from prometheus_client import Counter, Histogram
 
 from application.handle import Handled, Order, handle
 from application.journeys import Journeys
+from application.seals import Keeper
 from application.store import Beside, CommandRow, Conflict, Journal
 from domain.decide import new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
 from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal
-from domain.sealing import Seals
 from domain.stream import Told
 from domain.streams import KINDS, kind_of
 from domain.values import Actor, Moment
@@ -76,7 +77,7 @@ def utc_now() -> datetime:
 class Writer:
     """Start it once a process; ``run`` from any coroutine of one event loop."""
 
-    def __init__(self, journal: Journal, law: LawBook, seals: Seals, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, journal: Journal, law: LawBook, seals: Keeper, clock: Callable[[], datetime] = utc_now) -> None:
         self._journal, self._law, self._seals, self._clock = journal, law, seals, clock
         self._journeys = Journeys(journal)
         self._waiting: queue.SimpleQueue[tuple[Order, asyncio.Future[Answer]] | None] = queue.SimpleQueue()
@@ -148,7 +149,8 @@ class Writer:
         outcomes: Outcomes = {}
         patience = time.monotonic() + PATIENCE
         try:
-            outcomes = self._together(orders)
+            found = self._together(orders)
+            outcomes = (self._together(orders) if found is None else found) or {}
         except (Conflict, PersistenceError) as error:
             log.info("batch-settled-one-by-one", orders=len(orders), why=type(error).__name__)
         except Exception:
@@ -159,18 +161,21 @@ class Writer:
                 # Patience is the batch's: when one order used it up, the others do not wait again.
                 outcomes[index] = self._alone(order, patience) if time.monotonic() < patience else busy()
                 settled({index: outcomes[index]})
-        for outcome in outcomes.values():
-            name = "stored" if isinstance(outcome, Answer) else getattr(outcome, "code", "error")
-            SETTLED.labels(name).inc()
+        by_name = ("stored" if isinstance(o, Answer) else getattr(o, "code", "error") for o in outcomes.values())
+        for name, times in Tally(by_name).items():
+            SETTLED.labels(name).inc(times)
         return [outcomes[index] for index in range(len(orders))]
 
     def _moment(self) -> Moment:
         at = self._clock()
         return Moment.model_construct(at=at, today=legal_date(at))
 
-    def _together(self, orders: list[Order]) -> Outcomes:
-        """Decide on kept states and append once; orders left out are settled alone."""
-        moment, beside = self._moment(), Beside()
+    def _together(self, orders: list[Order]) -> Outcomes | None:
+        """Decide on kept states and append once; orders left out are settled alone.
+
+        None, and nothing stored: a subject has a key that was not known here. Now it is.
+        """
+        moment, beside, seals = self._moment(), Beside(), self._seals.batch()
         states = self._states(orders, moment)
         taken: list[tuple[int, Order, Handled]] = []
         seen: set[UUID] = set()
@@ -187,7 +192,7 @@ class Writer:
                 contested |= touched
                 continue
             try:
-                done = handle(states, order, self._law, self._seals, moment)
+                done = handle(states, order, self._law, seals, moment)
             except Refusal:
                 # Perhaps true, perhaps another process moved the stream on: settle it on fresh facts.
                 # Later orders for what it touches wait their turn behind it.
@@ -205,6 +210,8 @@ class Writer:
             taken.append((index, order, done))
         if not taken:
             return {}
+        if not seals.keep():
+            return None
         BATCHES.observe(len(taken))
         facts = [recorded for _, _, done in taken for recorded in done.recorded]
         beside.seen = {stream: states[stream].version for stream in looked_at - changed.keys()}

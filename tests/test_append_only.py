@@ -119,7 +119,7 @@ def told(database: str) -> str:
     return database
 
 
-MAKE = "SELECT key_id, wrapped FROM keys.make(%s, %s, %s, %s)"
+MAKE = "SELECT key_id, wrapped FROM keys.make(%s::uuid[], %s::uuid[], %s::text[], %s::bytea[])"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def store(database: str) -> str:
     url = keys_of(database)
     migrate_keys(url)
     with psycopg.connect(service_conninfo(url)) as connection:
-        connection.execute(MAKE, (KEY, SUBJECT, "process", b"wrapped"))
+        connection.execute(MAKE, ([KEY], [SUBJECT], ["process"], [b"wrapped"]))
     return url
 
 
@@ -286,16 +286,16 @@ def test_the_service_may_add_a_key_and_never_replaces_one(store: str) -> None:
     other, ids = UUID(int=12), [UUID(int=n) for n in (20, 21, 22, 23)]
     with psycopg.connect(service_conninfo(store)) as connection:
         given = [
-            connection.execute(MAKE, made).fetchone()
-            for made in (
-                (ids[0], other, "process", b"first"),
-                (ids[1], other, "process", b"second"),
-                (ids[2], SUBJECT, "process", b"another"),
+            connection.execute(MAKE, ([key_id], [subject], ["process"], [wrapped])).fetchone()
+            for key_id, subject, wrapped in (
+                (ids[0], other, b"first"),
+                (ids[1], other, b"second"),
+                (ids[2], SUBJECT, b"another"),
             )
         ]
         connection.execute("SELECT keys.destroy(%s, %s, %s)", (other, ["process"], "asked"))
         connection.execute("SELECT keys.destroy(%s, %s, %s)", (other, ["process"], "asked"))
-        given.append(connection.execute(MAKE, (ids[3], other, "process", b"third")).fetchone())
+        given.append(connection.execute(MAKE, ([ids[3]], [other], ["process"], [b"third"])).fetchone())
         rows = connection.execute("SELECT key_id, generation, wrapped FROM keys.keys ORDER BY key_id").fetchall()
         connection.rollback()
 

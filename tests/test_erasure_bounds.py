@@ -13,7 +13,7 @@ import pytest
 
 from api.examples import EXAMPLES
 from application.burying import bury_recorded
-from application.keys import MemoryKeys
+from application.keys import MemoryKeys, WrappedKey
 from application.shredder import FAILED, RETRY_FIRST
 from domain import personal
 from domain.law.areas import covers
@@ -194,7 +194,7 @@ def test_two_dossiers_of_one_subject_each_destroy_what_there_is(own_database: st
             # A key store of before, which knows one key as living and the other not at all.
             old = MemoryKeys()
             lives = keys.of_subjects([subject])[0]
-            old.make(lives.key_id, subject, lives.purpose, b"wrapped")
+            old.make([WrappedKey(lives.key_id, subject, lives.purpose, b"wrapped")])
             recorded = {k.key for f in here.facts() for k in f.keys}
             assert bury_recorded(here.journal, old) == len(recorded)
             assert {k.key_id for k in old.destroyed()} == recorded

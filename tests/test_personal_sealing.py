@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +22,7 @@ from psycopg_pool import ConnectionPool
 from api.examples import EXAMPLES
 from application import database as schema
 from application.database import EmbeddedPostgres, migrate, migrate_keys, service_conninfo
-from application.keys import DatabaseKeys, Key, MemoryKeys, as_lines, from_lines, migrate_with_keys
+from application.keys import DatabaseKeys, Key, MemoryKeys, WrappedKey, as_lines, from_lines, migrate_with_keys
 from application.recorded import Recorded, envelope, from_bytes, to_bytes
 from application.seals import KEPT_SECONDS, Keeper
 from domain import personal
@@ -277,7 +277,8 @@ def keys(own_keys: str) -> Iterator[DatabaseKeys]:
 
 
 def made(keys: DatabaseKeys | MemoryKeys, subject: UUID, purpose: str = "process", wrapped: bytes = b"w") -> Key:
-    return keys.make(uuid4(), subject, purpose, wrapped)
+    (living,) = keys.make([WrappedKey(uuid4(), subject, purpose, wrapped)])
+    return keys.find([living.key_id])[0]
 
 
 @pytest.mark.parametrize("kind", ["memory", "database"])
@@ -306,6 +307,82 @@ def test_a_key_is_made_once_destroyed_once_and_never_made_again(keys: DatabaseKe
     }
 
 
+@pytest.mark.parametrize("kind", ["memory", "database"])
+def test_several_keys_are_made_in_one_question_and_none_twice(keys: DatabaseKeys, kind: str) -> None:
+    store = keys if kind == "database" else MemoryKeys()
+    one, other = uuid4(), uuid4()
+    first = made(store, one)
+    wanted = [WrappedKey(uuid4(), *place, b"n") for place in ((one, "process"), (other, "process"), (one, "consent"))]
+    twice = WrappedKey(uuid4(), other, "process", b"again")
+
+    living = {(key.subject, key.purpose): (key.key_id, key.wrapped) for key in store.make([*wanted, twice])}
+
+    assert living == {
+        (one, "process"): (first.key_id, b"w"),
+        (other, "process"): (wanted[1].key_id, b"n"),
+        (one, "consent"): (wanted[2].key_id, b"n"),
+    }
+    assert {key.generation for key in store.of_subjects([one, other])} == {1}
+    assert store.make([]) == []
+
+
+class CountedKeys(MemoryKeys):
+    """Counts how often it was asked."""
+
+    asked = 0
+
+    def make(self, wanted: Sequence[WrappedKey]) -> list[WrappedKey]:
+        self.asked += 1
+        return super().make(wanted)
+
+
+def test_a_batch_asks_for_all_its_keys_at_once_and_only_for_those_not_heard_of_lately() -> None:
+    keys, now = CountedKeys(), 0.0
+    seals = Keeper(b"m" * 32, keys, lambda: now)
+    subjects = [uuid4() for _ in range(5)]
+
+    batch = seals.batch()
+    boxes = [batch.seal_field(s, "process", f"place {n}", n) for s in subjects for n in range(3)]
+    assert keys.asked == 0, "nothing is asked before all is decided"
+    assert keys.of_subjects(subjects) == []
+    assert batch.keep()
+    assert keys.asked == 1
+    assert [seals.open_field(box, f"place {n % 3}") for n, box in enumerate(boxes)] == [n % 3 for n in range(15)]
+    batch = seals.batch()
+    again = batch.seal_field(subjects[0], "process", "p", "x")
+    assert (batch.keep(), keys.asked, again.key) == (True, 1, boxes[0].key)
+
+    now = 6.0
+    batch = seals.batch()
+    again = batch.seal_field(subjects[0], "process", "p", "x")
+    assert (batch.keep(), keys.asked, again.key) == (True, 2, boxes[0].key)
+
+
+def test_a_batch_is_not_kept_where_a_subject_has_a_key_that_was_not_known_here() -> None:
+    """Made by another process, or destroyed and made again by it: both are learnt, and the next batch is right."""
+    keys, now, subject = MemoryKeys(), 0.0, uuid4()
+    here, elsewhere = Keeper(b"m" * 32, keys, lambda: now), Keeper(b"m" * 32, keys)
+    theirs = elsewhere.seal_field(subject, "process", "p", "x")
+
+    def tried() -> tuple[bool, UUID]:
+        batch = here.batch()
+        box = batch.seal_field(subject, "process", "p", "x")
+        return batch.keep(), box.key
+
+    assert tried()[0] is False
+    assert tried() == (True, theirs.key)
+    now = 6.0
+    elsewhere.destroy(subject, ["process"], "request:1")
+    newer = elsewhere.seal_field(subject, "process", "p", "x")
+    assert tried() == (False, theirs.key)
+    assert tried() == (True, newer.key)
+    now = 12.0
+    elsewhere.destroy(subject, ["process"], "request:2")
+    assert tried() == (False, newer.key)
+    found, key = tried()
+    assert (found, keys.find([key])[0].generation) == (True, 3)
+
+
 def test_the_list_of_destroyed_keys_is_applied_to_a_restored_store(keys: DatabaseKeys) -> None:
     """As after a restore: the backup knows the first key as alive, and the second not at all."""
     subject = uuid4()
@@ -315,7 +392,7 @@ def test_the_list_of_destroyed_keys_is_applied_to_a_restored_store(keys: Databas
     destroyed += keys.destroy(subject, ["process"], "request:5")
     lines = json.loads(json.dumps(as_lines(destroyed), default=str))
     restored = MemoryKeys()
-    restored.make(first.key_id, subject, "process", b"w")
+    restored.make([WrappedKey(first.key_id, subject, "process", b"w")])
 
     for store in (restored, keys):
         changed = store.bury(from_lines(lines))

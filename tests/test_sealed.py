@@ -26,7 +26,7 @@ from psycopg_pool import ConnectionPool
 
 from application.database import EmbeddedPostgres, migrate, service_conninfo
 from application.handle import asked, command_id_of
-from application.keys import DatabaseKeys, MemoryKeys
+from application.keys import DatabaseKeys, MemoryKeys, WrappedKey
 from application.seals import Keeper, fits
 from domain.decide import COMMANDS
 from domain.refusals import BrokenSeal
@@ -271,7 +271,7 @@ def test_without_the_master_key_a_copied_database_opens_nothing(hall: Hall) -> N
 def stolen(wrapped: dict[UUID, bytes]) -> MemoryKeys:
     keys = MemoryKeys()
     for subject, key in wrapped.items():
-        keys.make(subject, subject, "sheets", key)
+        keys.make([WrappedKey(subject, subject, "sheets", key)])
     return keys
 
 

@@ -25,11 +25,12 @@ from api.examples import EXAMPLES
 from application import writer as writing
 from application.database import service_conninfo
 from application.handle import Order, asked, command_id_of, stored_claim
-from application.keys import DatabaseKeys, Key, MemoryKeys
+from application.keys import DatabaseKeys, Key, MemoryKeys, WrappedKey
 from application.recorded import Recorded
 from application.seals import Keeper
 from application.store import Beside, Journal, StoreError
 from application.writer import Answer, Writer
+from domain import personal
 from domain.book.commands import BookCommand
 from domain.book.state import book_id
 from domain.decide import COMMANDS, new_stream
@@ -978,13 +979,33 @@ def test_keys_that_are_away_for_a_moment_are_waited_for(journal: Journal, own_da
     assert stored(own_database) == (commands + 3, facts + 3)
 
 
+def test_a_batch_is_decided_again_when_a_subjects_key_is_another_processs(journal: Journal, own_database: str) -> None:
+    """What is stored always opens: never under a key that the store did not take."""
+    keys = MemoryKeys()
+    writers = [Writer(journal, law_book(), Keeper(b"k" * 32, keys), lambda: NOW) for _ in range(2)]
+    products = [opened(writer) for writer in writers]  # one producer's, so under one key
+    for writer, p in zip(writers, products, strict=True):
+        before = stored(own_database)
+        done(writer, order("hand-over-idea-form", OFFICER, p), order("submit-idea", PRODUCER, p, product_name=str(p)))
+        assert stored(own_database) == (before[0] + 2, before[1] + 2)
+
+    facts = [fact for fact in journal.streams(products) if fact.fact.stored_name == "product.idea-submitted"]
+    reader = Keeper(b"k" * 32, keys)
+    for fact in facts:
+        told = personal.readable(
+            fact.fact.stored_name, 3, fact.fact.model_dump(mode="json"), fact.originator_id, reader
+        )
+        assert told["producer"]["address"] == EXAMPLES["submit-idea"]["producer"]["address"]
+    assert len({fact.fact.producer.address.key for fact in facts}) == 1
+
+
 def test_a_database_without_its_keys_is_a_store_that_is_away(server_url: str, own_keys: str) -> None:
     one, two = UUID(int=1), UUID(int=2)
     with ConnectionPool(service_conninfo(own_keys), min_size=1, timeout=0.5, kwargs={"autocommit": True}) as pool:
         keys = DatabaseKeys(pool)
-        assert keys.make(one, one, "sheets", b"wrapped").wrapped == b"wrapped"
+        assert [key.wrapped for key in keys.make([WrappedKey(one, one, "sheets", b"wrapped")])] == [b"wrapped"]
         with away(server_url, own_keys):
-            for call in (lambda: keys.find([one]), lambda: keys.make(two, two, "sheets", b"more")):
+            for call in (lambda: keys.find([one]), lambda: keys.make([WrappedKey(two, two, "sheets", b"more")])):
                 with pytest.raises(StoreError):
                     call()
         settled(lambda: _found(keys, one) == [b"wrapped"], 20)
