@@ -197,17 +197,29 @@ class Projector:
 
     def _apply(self, connection: Connection, tables: Sequence[str], facts: Sequence[Recorded]) -> None:
         page = Page(facts, self._journeys.follow(facts, facts[-1].position))
-        for table in tables:
-            model = self._model_of(table)
-            try:
-                with connection.transaction(), connection.cursor() as cursor:
-                    model.apply(cursor, Identifier("read", table), page)
-            except psycopg.OperationalError:
-                raise
-            except Exception:
-                log.exception("page-applied-one-by-one", table=table, position=facts[-1].position)
-                for recorded in facts:
-                    self.apply_one(connection, table, recorded)
+        try:
+            # Mostly all goes well: one savepoint for all read models, not one for each.
+            with connection.transaction(), connection.cursor() as cursor:
+                for table in tables:
+                    self._model_of(table).apply(cursor, Identifier("read", table), page)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            log.warning("page-applied-table-by-table", error=type(error).__name__, position=facts[-1].position)
+            for table in tables:
+                self._apply_to(connection, table, page)
+
+    def _apply_to(self, connection: Connection, table: str, page: Page) -> None:
+        """Apply a page to one read model, fact by fact where the page as a whole does not go in."""
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                self._model_of(table).apply(cursor, Identifier("read", table), page)
+        except psycopg.OperationalError:
+            raise
+        except Exception:
+            log.exception("page-applied-one-by-one", table=table, position=page.facts[-1].position)
+            for recorded in page.facts:
+                self.apply_one(connection, table, recorded)
 
     def apply_one(self, connection: Connection, table: str, recorded: Recorded) -> bool:
         """Apply one fact to one read model, or park it with an alarm; whether it was applied."""
