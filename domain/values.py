@@ -104,7 +104,8 @@ Stars = Annotated[int, Field(ge=1, le=5)]
 class Value(BaseModel):
     """Base of all values and facts: frozen, no unknown fields, no silent conversion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built at first use: a process that starts needs few of some hundred kinds at once.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Step(IntEnum):

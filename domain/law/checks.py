@@ -53,7 +53,7 @@ def check_sheet(sheet: Sheet, regime: Regime) -> None:
     """
     if sheet.group is not None and sheet.group not in {group.maps_to or group.code for group in regime.groups}:
         raise BrokenRules(f"{sheet.id}: {regime.id} has no group {sheet.group}")
-    check_marks(f"sheets/{sheet.id}.toml", sheet)
+    check_marks(f"sheets/{sheet.id}.toml", sheet.model_copy(update={"library": {}}))  # which is checked by itself
     codes = Counter(place.code for part in sheet.parts for section in part.sections for place in section.criteria)
     if twice := [code for code, times in codes.items() if times > 1]:
         raise BrokenRules(f"{sheet.id} uses a code twice: {', '.join(twice)}")
@@ -81,7 +81,8 @@ def _adds_up(sheet: Sheet, what: str, maxima: list[int], expected: int) -> None:
 
 
 def check_criterion(where: str, criterion: Criterion) -> None:
-    """Best option and star gates of a criterion; raises BrokenRules."""
+    """Marks, best option and star gates of a criterion; raises BrokenRules."""
+    check_marks(where, criterion)
     for variant in {o.variant for o in criterion.options} or {None}:
         options = [o for o in criterion.options if o.variant == variant]
         if max((o.points for o in options), default=-1) != criterion.max:
