@@ -7,7 +7,7 @@ here by hand, not by the framework: one pass over the bytes, strict, with a size
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from fastapi.responses import Response
 from pydantic import StringConstraints, ValidationError
 from pydantic_core import to_json
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from api.bodies import read_body
 from api.conditional import etag, expected_version, idempotency_key
@@ -46,6 +47,16 @@ NOT_FOUND_AFTER = 0.05
 """Seconds before which no command is answered "not found": so the time tells nothing of what exists elsewhere."""
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a field given twice: the validator silently takes the last, a person may have meant the first."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise doubled_field(next(name for name in names if names.count(name) > 1))
+
+
+_DOUBLES = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+
+
 def parse(kind: type[Command], body: bytes) -> Command:
     """A command out of JSON bytes."""
     try:
@@ -53,15 +64,8 @@ def parse(kind: type[Command], body: bytes) -> Command:
     except ValidationError as error:
         raise field_problem(error.errors(include_url=False)) from None
     if body:
-        json.loads(body, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+        _DOUBLES.decode(body.decode())
     return command
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse a field given twice: the validator silently takes the last, a person may have meant the first."""
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise doubled_field(next(name for name in names if names.count(name) > 1))
 
 
 OPENING: dict[str, str] = {
@@ -208,10 +212,22 @@ def _unknown() -> Problem:
     )
 
 
+class Endpoint:
+    """A function from a request to its answer as an application of its own, with no layer of the framework between."""
+
+    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; what it raises becomes a problem further out."""
+        response = await self._answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
 ROUTES = [
-    Route("/v1/{kind:str}/{stream_id}/commands/{command}", give_command, methods=["POST"]),
-    Route("/v1/decisions/{command}", issue_decision, methods=["POST"]),
-    *(Route(path, open_stream, methods=["POST"]) for path in OPENING.values()),
+    Route("/v1/{kind:str}/{stream_id}/commands/{command}", Endpoint(give_command), methods=["POST"]),
+    Route("/v1/decisions/{command}", Endpoint(issue_decision), methods=["POST"]),
+    *(Route(path, Endpoint(open_stream), methods=["POST"]) for path in OPENING.values()),
 ]
 """The writing routes. They stand first and outside the framework's own body handling."""
 

@@ -26,15 +26,11 @@ ACTING_AS = "x-acting-as"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A caller with what it holds today, in the order it would be tried."""
+    """A caller with what it holds today, in the order it would be tried; ``actors``: the roles it may act in."""
 
     identity: Identity
     powers: Sequence[Power]
-
-    @property
-    def actors(self) -> tuple[Actor, ...]:
-        """The roles it may act in."""
-        return tuple(power.actor for power in self.powers)
+    actors: Sequence[Actor]
 
 
 async def standing_of(request: Request) -> Standing:
@@ -44,8 +40,10 @@ async def standing_of(request: Request) -> Standing:
     held = await directory.powers(identity.person, legal_date(request.app.state.clock()))
     named = request.headers.get(ACTING_AS)
     if named is None:
-        return Standing(identity, [power for power in held if power.actor.delegator is None])
-    return Standing(identity, [power for power in held if named in _names(power)] or [_refuse_unheld()])
+        powers = [power for power in held if power.actor.delegator is None]
+    else:
+        powers = [power for power in held if named in _names(power)] or [_refuse_unheld()]
+    return Standing(identity, powers, [power.actor for power in powers])
 
 
 def _names(power: Power) -> set[str]:
@@ -118,8 +116,11 @@ async def giver(request: Request, kind: type[Command]) -> tuple[Actor, ...]:
     standing = await standing_of(request)
     law: LawBook = request.app.state.law
     competent = law.competent_ever.get(kind.name, frozenset())
-    served = {role: law.authority.roles[role].serves for role in {actor.role for actor in standing.actors}}
-    could = tuple(a for a in standing.actors if a.role in competent or competent & set(served[a.role]))
+    could = tuple(
+        actor
+        for actor in standing.actors
+        if actor.role in competent or not competent.isdisjoint(law.authority.roles[actor.role].serves)
+    )
     if standing.identity.client is not None or not could:
         noted(request, DEFAULT_DENY, next(iter(standing.actors), None), allowed=False)
         raise Problem(

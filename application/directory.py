@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
@@ -30,10 +31,14 @@ class Directory:
     def __init__(self, journal: Journal, law: LawBook, limiter: CapacityLimiter, clock: Callable[[], datetime]) -> None:
         self._journal, self._law, self._limiter, self._clock = journal, law, limiter, clock
         self._kept: OrderedDict[UUID, tuple[float, Person]] = OrderedDict()
+        self._powers: dict[UUID, tuple[tuple[Any, ...], list[Power]]] = {}
         self._keeping = threading.Lock()
 
     async def person(self, key: UUID) -> Person | None:
         """The person under this id, at most two seconds old; None when there is none."""
+        kept = self._kept.get(key)
+        if kept is not None and time.monotonic() - kept[0] < LIFETIME:
+            return kept[1]
         return (await self.persons([key])).get(key)
 
     async def persons(self, keys: Iterable[UUID]) -> dict[UUID, Person]:
@@ -49,7 +54,14 @@ class Directory:
         person = await self.person(key)
         if person is None:
             return []
-        return powers_on(key, person, await self.persons(delegators_of(person)), day)
+        delegators = await self.persons(delegators_of(person)) if person.received else {}
+        basis = (day, person, delegators)
+        known = self._powers.get(key)
+        if known is None or known[0] != basis:
+            if len(self._powers) >= KEPT:
+                self._powers.clear()
+            known = self._powers[key] = basis, powers_on(key, person, delegators, day)
+        return known[1]
 
     def signs(self, key: UUID) -> bool:
         """Whether the person signs decisions today, in its own right or for another; waits for the journal."""

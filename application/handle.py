@@ -14,7 +14,7 @@ from application.recorded import Recorded, envelope
 from domain import personal
 from domain.authority import check_held
 from domain.command import Command, Context
-from domain.decide import authorise, take
+from domain.decide import Permitted, authorise, take
 from domain.law.authority import DEFAULT_DENY
 from domain.law.book import LawBook
 from domain.refusals import NotFound, NotHeld, OutsideArea, Refusal
@@ -125,9 +125,9 @@ def handle(
         order.subject,
         order.cases,
     )
-    ctx, rule = _authorised(state, order, ctx)
+    ctx, permitted = _authorised(state, order, ctx)
     actor = ctx.actor
-    decided = take(state, command, ctx)
+    decided = take(state, command, ctx, permitted)
     changed: dict[UUID, Any] = {}
     recorded: list[Recorded] = []
     told = list(history)
@@ -154,46 +154,53 @@ def handle(
             command_id=order.command_id,
             commune=place_of(after, actor),
             on_behalf_of=command.on_behalf_of,
-            rule=rule,
+            rule=permitted.rule,
         )
         recorded.append(Recorded(entry.stream_id, telling.version, wrapped))
     if history and own:
         whole = KINDS[command.stream].fold(told)
         changed[order.stream_id] = replace(whole, version=changed[order.stream_id].version)
     after = changed.get(order.stream_id, state)
-    claims = [(key, stored_claim(states.get(key), seals), stored_claim(now, seals)) for key, now in changed.items()]
+    claims = [
+        (key, _keyed(held, seals), _keyed(wanted, seals))
+        for key, now in changed.items()
+        if (held := claim_of(states.get(key))) != (wanted := claim_of(now))
+    ]
     return Handled(
         tuple(recorded),
         state.version,
         after.version,
         changed,
-        tuple((wanted, key) for key, held, wanted in claims if wanted is not None and wanted != held),
-        tuple(held for _, held, wanted in claims if held is not None and wanted != held),
+        tuple((wanted, key) for key, _, wanted in claims if wanted is not None),
+        tuple(held for _, held, _ in claims if held is not None),
         actor,
-        rule,
+        permitted.rule,
     )
 
 
 def stored_claim(state: Any, seals: Seals) -> bytes | None:
     """What a state claims, as it is stored: keyed, so that a household's number is not found by trying."""
-    claim = claim_of(state)
+    return _keyed(claim_of(state), seals)
+
+
+def _keyed(claim: bytes | None, seals: Seals) -> bytes | None:
     return None if claim is None else seals.digest(f"claim\n{claim.hex()}")
 
 
-def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, str]:
-    """The context with the role that carries the command, and the rule by which; the first role's refusal else."""
+def _authorised(state: Any, order: Order, ctx: Context) -> tuple[Context, Permitted]:
+    """The context with the role that carries the command, and by which rule; the first role's refusal else."""
     refusals: list[Refusal] = []
     for actor in (order.actor, *order.also):
-        asked_as = replace(ctx, actor=actor)
+        asked_as = ctx if actor is ctx.actor else replace(ctx, actor=actor)
         try:
             # The area first: what is refused about a case that is not the caller's to see would tell of it.
-            rule = authorise(state, order.command, asked_as)
+            permitted = authorise(state, order.command, asked_as)
             check_held(state, order.command, asked_as)
         except Refusal as refusal:
             refusal.actor = actor
             refusals.append(refusal)
         else:
-            return asked_as, rule
+            return asked_as, permitted
     # Of several roles, one that a rule denies says more than one that no rule permits; one outside its area, least.
     raise min(refusals, key=_weight)
 

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid5
@@ -69,11 +70,18 @@ EARLIEST_YEAR = 2018
 
 def decide(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
     """Check authority, then take the decision. Raises Refusal."""
-    authorise(state, command, ctx)
-    return take(state, command, ctx)
+    return take(state, command, ctx, authorise(state, command, ctx))
 
 
-def take(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """By which rule a command is permitted, and at which level it is given."""
+
+    rule: str
+    level: str | None
+
+
+def take(state: Any, command: Command, ctx: Context, permitted: Permitted) -> Sequence[Fact | For]:
     """Check version, date and where the case stands, let the command decide, check the order of days.
 
     For an authorised actor; raises Refusal.
@@ -87,7 +95,7 @@ def take(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
             hint_en="Read it again, then decide again.",
         )
     _check_day(ctx)
-    states = ctx.law.authority.command(command.name, command.standing(state, ctx).level).states
+    states = ctx.law.authority.command(command.name, permitted.level).states
     if states != "any":
         command.ready(state, ctx, states)
     facts = command.decide(state, ctx)
@@ -100,11 +108,11 @@ def take(state: Any, command: Command, ctx: Context) -> Sequence[Fact | For]:
 
 def _check_order_of_days(product: Product, fact: Fact, day: date) -> None:
     """What closes a phase cannot be dated before the last act of that phase."""
-    if isinstance(fact, OF_THEIR_OWN_DAY):
+    if day >= product.latest_act or isinstance(fact, OF_THEIR_OWN_DAY):
         return
     told = Told(product.version + 1, fact, day, Source())
     moves_on = product.phase is not Phase.NONE and evolve(product, told).phase is not product.phase
-    if moves_on and day < product.latest_act:
+    if moves_on:
         raise WrongOrder(
             f"Ngày thực hiện {day:%d/%m/%Y} sớm hơn việc trước đó ({product.latest_act:%d/%m/%Y}).",
             f"The act is dated {day.isoformat()}, before the one it builds on ({product.latest_act.isoformat()}).",
@@ -131,8 +139,8 @@ def _check_day(ctx: Context) -> None:
         )
 
 
-def authorise(state: Any, command: Command, ctx: Context) -> str:
-    """The id of the rule that permits; refuses what no rule permits, and what one denies whatever permits it.
+def authorise(state: Any, command: Command, ctx: Context) -> Permitted:
+    """The rule that permits; refuses what no rule permits, and what one denies whatever permits it.
 
     First whether the case is the actor's to see at all, then the competence of the role, then what separates duties.
     """
@@ -160,7 +168,7 @@ def authorise(state: Any, command: Command, ctx: Context) -> str:
             hint_vi="Người khác có thẩm quyền phải thực hiện; người nhận ủy quyền chịu cùng hạn chế.",
             hint_en="Another competent person has to do it; a delegate is bound like who delegated.",
         ).by(deny.id)
-    return found[0]
+    return Permitted(found[0], at.level)
 
 
 def _roles_held(ctx: Context) -> frozenset[Role]:

@@ -46,6 +46,11 @@ class Plan:
     personal: tuple[tuple[str, Rule], ...]
     nested: tuple[tuple[str, type[Value]], ...]
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing personal in it at any depth."""
+        return not self.personal and not self.nested
+
 
 class Spot(NamedTuple):
     """A personal field where it stands.
@@ -152,7 +157,7 @@ def plan_of(kind: type[Value]) -> Plan:
         (name, held)
         for name, field in kind.model_fields.items()
         for held in values_in(field.annotation)
-        if plan_of(held) != Plan((), ())
+        if not plan_of(held).empty
     ]
     return Plan(tuple(RULES[kind.__name__].items()), tuple(nested))
 
@@ -172,7 +177,7 @@ def visited(name: str, version: int, data: Any, visit: Visit) -> Any:
     if kind is not FactCorrected:
         return walked(kind, version, data, visit)
     of = CATALOGUE.get(_get(data, "corrected_name"))
-    if of is None or plan_of(of) == Plan((), ()):
+    if of is None or plan_of(of).empty:
         return data
     changes = {}
     for side in ("was", "now"):
@@ -219,6 +224,8 @@ def _into(spot: Spot, step: str, around: tuple[Any, ...]) -> Spot:
 
 
 def _get(value: Any, field: str) -> Any:
+    if isinstance(value, Value):  # not getattr: for a field it does not have, it is slow to say so
+        return vars(value).get(field)
     return value.get(field) if isinstance(value, dict) else getattr(value, field, None)
 
 
@@ -233,7 +240,7 @@ def _with(value: Any, changes: Mapping[str, Any]) -> Any:
 
 def sealed(fact: Fact, stream: UUID, version: int, state: Any, seals: Seals) -> Fact:
     """The fact as it is stored: personal fields sealed. ``state``: of its stream before it, for whose they are."""
-    if plan_of(type(fact)) == Plan((), ()) and not isinstance(fact, FactCorrected):
+    if plan_of(type(fact)).empty and not isinstance(fact, FactCorrected):
         return fact
 
     whose: dict[tuple[Whose, int], UUID] = {}  # fields of one value are mostly one subject's

@@ -71,9 +71,13 @@ CATALOGUE: dict[str, type[Fact]] = {stored: fact for kind in KINDS.values() for 
 """Stored name → fact class, of all streams. What is not here cannot be stored or read."""
 
 
+_BY_STATE = {type(kind.empty): kind for kind in KINDS.values()}
+
+
 def claim_of(state: Any) -> bytes | None:
     """What a state of whatever kind claims."""
-    return next((kind.claim(state) for kind in KINDS.values() if kind.holds(state)), None)
+    kind = _BY_STATE.get(type(state))
+    return kind.claim(state) if kind else None
 
 
 def kind_of(fact: Fact) -> Kind:

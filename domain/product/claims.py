@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import lru_cache
 
 from domain.product.phases import CLOSED
 from domain.product.state import Product
@@ -17,5 +18,10 @@ def open_claim(product: Product) -> bytes | None:
     """
     if product.producer is None or product.phase in CLOSED:
         return None
-    key = [one_spelling(product.producer.registration), one_spelling(product.name), product.cycle]
+    return _claim(product.producer.registration, product.name, product.cycle)
+
+
+@lru_cache(10_000)  # asked before and after every fact
+def _claim(registration: str, name: str, cycle: int) -> bytes:
+    key = [one_spelling(registration), one_spelling(name), cycle]
     return hashlib.sha256(json.dumps(key).encode()).digest()
