@@ -1,6 +1,7 @@
 # Everything runs from here; a machine needs Python 3.11 or later, make and the package index.
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE # the tests start the service a hundred times: it is compiled once
 
 .PHONY: run test check soak bench clean
 
@@ -8,7 +9,7 @@ run: .venv/run ## install, start on the embedded database with the demonstration
 	$(BIN)/ocop serve --demo
 
 test: check ## install, lint, check types, run all tests; two workers, a file's tests on one of them
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 check: .venv/dev ## lint and types
 	$(BIN)/ruff check .

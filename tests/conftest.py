@@ -23,6 +23,16 @@ settings.register_profile("ocop", deadline=None)
 settings.load_profile("ocop")
 
 
+LONGEST = ("crash", "two_processes", "walk", "erasure", "numbers", "register_loading", "fuzz", "matrix_http", "openid")
+"""Files that take longest: they begin first, so that no worker has one left when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they were."""
+    order = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     given = os.environ.get("OCOP_TEST_DATABASE_URL")

@@ -156,6 +156,14 @@ class Service:
         self.process.kill()
         self.process.wait()
 
+    def logged(self, *texts: str, patience: float = 10) -> str:
+        """The log, once each of these stands in it: a request's line is written after its answer was sent."""
+        deadline = time.monotonic() + patience
+        while not all(text in (log := self.log.read_text(encoding="utf-8")) for text in texts):
+            assert time.monotonic() < deadline, (texts, log[-2000:])
+            time.sleep(0.02)
+        return log
+
     def headers(self, who: Role | Actor | str, **more: str) -> dict[str, str]:
         person = who.person if isinstance(who, Actor) else actor(who).person if isinstance(who, Role) else who
         return {"Authorization": f"Bearer {self.tokens[person]}", **more}

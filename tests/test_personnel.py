@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -227,10 +226,11 @@ def test_a_weighty_command_asks_for_a_fresh_proof(office: Service, database: str
 def test_the_log_tells_who_asked_in_which_role_and_which_rule_decided(office: Service) -> None:
     refused(office.give(None, "identify-product", CHI, EXAMPLES["identify-product"]), 403, "role-not-allowed")
     done(office.get("/v1/products", CHI))
-    lines = Path(office.log).read_text(encoding="utf-8").splitlines()
+    who = f'"person": "{person_id("Chi")}"'
+    lines = office.logged(
+        f'"rule": "list-products", "allowed": true, {who}', f'"rule": "default-deny", "allowed": false, {who}'
+    ).splitlines()
 
-    told = [line for line in lines if f'"person": "{person_id("Chi")}"' in line]
-    assert any('"rule": "list-products"' in line and '"allowed": true' in line for line in told)
-    assert any('"rule": "default-deny"' in line and '"allowed": false' in line for line in told)
+    told = [line for line in lines if who in line]
     assert all('"role": "commune-chair"' in line for line in told)
     assert not [token for token in office.tokens.values() if token in "".join(lines)]
