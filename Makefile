@@ -16,9 +16,10 @@ check: .venv/dev ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing, a batch day, recheck, registers, separation
+soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing, a batch day, recheck, separation, as of, tampering
 	OCOP_SOAK=1 $(BIN)/python -m pytest tests/test_crash.py tests/test_two_processes.py tests/test_fuzz.py \
-		tests/test_batch_day.py tests/test_recheck.py tests/test_numbers.py tests/test_separation.py
+		tests/test_batch_day.py tests/test_recheck.py tests/test_numbers.py tests/test_separation.py \
+		tests/test_verifier.py tests/test_as_of.py tests/test_tampering.py
 
 bench: .venv/dev ## the figures of docs/performance.md
 	$(BIN)/python -m bench

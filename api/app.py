@@ -14,14 +14,18 @@ from api import (
     access,
     commands,
     councils,
+    history,
     integrators,
+    log,
     login,
     oauth,
     openid,
     operations,
+    package,
     personal_data,
     personnel,
     personnel_accounts,
+    radar,
     regimes,
     supervisors,
 )
@@ -37,12 +41,14 @@ from application.calendar_clock import CalendarClock
 from application.database import service_conninfo
 from application.directory import Directory
 from application.keys import DatabaseKeys, key_pool
+from application.proof.keys import LogKey
 from application.seals import Keeper
 from application.shredder import Shredder
 from application.store import Journal
 from application.wording import SheetWording
 from application.writer import Writer, utc_now
 from domain.law.book import law_book
+from domain.proof.note import Checkpoint
 from projections.catalogue import read_models
 from projections.certificates import endings_in
 from projections.erasures import granted_in
@@ -60,12 +66,15 @@ def create_app(
     public_url: str = "http://127.0.0.1:8000",
     keys_url: str = "",
     openid_door: openid.OpenIDDoor | None = None,
+    log_key: LogKey | None = None,
+    missing: Checkpoint | None = None,
 ) -> FastAPI:
     """The service over one migrated database and one key store, ``keys_url``.
 
     ``master``: the key that sealed content's keys are wrapped with. ``clock`` gives the server's instant.
     ``wordings``: imported official wording by sheet; it is shown and nothing else. ``public_url``: the address that
-    browsers use. ``openid_door``: login with an OpenID provider; without one its routes answer 404.
+    browsers use. ``log_key``: what checkpoints are signed with; ``missing``: one that the database does not hold, so
+    that nothing is added to it. ``openid_door``: login with an OpenID provider; without one its routes answer 404.
     """
     law = law_book()
     names = [model.name for model in read_models(law)]
@@ -80,7 +89,7 @@ def create_app(
         state.directory = Directory(knowing, law, CapacityLimiter(FEED_READERS), clock)
         keys = key_pool(keys_url)
         state.keeper = Keeper(master, DatabaseKeys(keys))
-        state.writer = Writer(writing, law, state.keeper, clock)
+        state.writer = Writer(writing, law, state.keeper, clock, missing)
         state.feed = CapacityLimiter(FEED_READERS)
         state.freshness = Freshness(url, names)
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
@@ -121,13 +130,25 @@ def create_app(
     app.state.law, app.state.clock = law, clock
     app.state.public_url = public_url
     app.state.read_models, app.state.wordings = names, wordings or {}
-    app.state.openid = openid_door
+    app.state.openid, app.state.log_key, app.state.missing = openid_door, log_key, missing
     if openid_door is not None:
         name = openid_door.settings.name
         app.state.login_ways = [{"href": openid.LOGIN, "vi": f"Đăng nhập bằng {name}", "en": f"Log in with {name}"}]
     # The writing routes stand first and outside the framework's own body handling: see commands.py.
     app.router.routes[:0] = commands.ROUTES
-    parts = (commands, supervisors, councils, integrators, personal_data, regimes, operations)
+    parts = (
+        commands,
+        supervisors,
+        history,
+        radar,
+        councils,
+        integrators,
+        personal_data,
+        regimes,
+        package,
+        log,
+        operations,
+    )
     for part in (*parts, login, oauth, access, openid, personnel, personnel_accounts):
         app.include_router(part.router)
     install(app)

@@ -23,7 +23,9 @@ from api.cli_access import account, carried_out, client
 from api.cli_import import imports
 from api.cli_keys import bury_again, keys, prepared_keys
 from api.cli_law import law
+from api.cli_log import backup_command, restore_command, verify_command
 from api.cli_openid import identity
+from api.cli_witness import witness
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
 from api.demonstration.loader import load_demonstration
 from api.installation import installed_settings
@@ -40,13 +42,17 @@ from application.database import (
 )
 from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
-from application.seals import Keeper, fits, master_key
+from application.proof.keys import LogKey
+from application.proof.memory import Memory, missing
+from application.proof.witnesses import Witness, witnessed, witnesses_of
+from application.seals import Keeper, fits, secret_of
 from application.settings import BadSettings, OpenIDSettings, Settings
 from application.store import Journal
 from application.wording import load_wordings
 from application.writer import Writer, utc_now
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
+from domain.proof.note import Checkpoint
 from domain.refusals import Refusal
 from domain.values import Actor, Role
 from projections.catalogue import read_models
@@ -56,10 +62,14 @@ from projections.following import follow
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")
+cli.command("verify")(verify_command)
+cli.command("backup")(backup_command)
+cli.command("restore")(restore_command)
 cli.add_typer(account, name="account")
 cli.add_typer(client, name="client")
 cli.add_typer(keys, name="keys")
 cli.add_typer(identity, name="identity")
+cli.add_typer(witness, name="witness")
 console = Console(stderr=True)
 log = structlog.get_logger(__name__)
 
@@ -101,11 +111,12 @@ def serve(
     """Start the service: database, migrations, tokens, projector, HTTP."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
+    witnesses = _witnesses(settings)
     began = time.perf_counter()
     keys_url, embedded_keys = prepared_keys(settings)
     url, embedded = _prepare(settings, keys_url)
     bury_again(url, keys_url)
-    master = master_key(settings.master_key, settings.master_key_file)
+    master = secret_of(settings.master_key, settings.master_key_file)
     if not fits(keys_url, master):
         console.print(
             "Khóa chính không phải của kho khóa này: phục hồi tệp khóa, hoặc đặt OCOP_MASTER_KEY.\n"
@@ -114,6 +125,10 @@ def serve(
             markup=False,
         )
         raise typer.Exit(1)
+    log_key = LogKey.of(settings)
+    lost = missing(url, Memory(settings.log_memory), witnessed(witnesses, log_key))
+    if lost is not None:
+        _say_rolled_back(lost)
     stopping = threading.Event()
     helpers = []
     kept_up = [(server_of, at) for server_of, at in ((embedded, url), (embedded_keys, keys_url)) if server_of]
@@ -132,6 +147,8 @@ def serve(
                 public_url=settings.public_url,
                 openid_door=_openid_door(settings),
                 keys_url=keys_url,
+                log_key=log_key,
+                missing=lost,
             ),
             host=settings.host,
             port=settings.port,
@@ -170,6 +187,15 @@ def serve(
             server_of.leave()
 
 
+def _say_rolled_back(lost: Checkpoint) -> None:
+    console.print(
+        f"Dữ liệu là trạng thái cũ: thiếu điểm kiểm tra đã ký gồm {lost.size} sự kiện. Chỉ đọc, không ghi thêm.\n"
+        f"The data is an older state: a signed checkpoint over {lost.size} facts is missing. Reading only.",
+        style="red",
+        markup=False,
+    )
+
+
 def _openid_door(settings: Settings) -> OpenIDDoor | None:
     try:
         found = OpenIDSettings.of(settings)
@@ -177,6 +203,14 @@ def _openid_door(settings: Settings) -> OpenIDDoor | None:
         console.print(str(bad), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     return OpenIDDoor(found, open_session, utc_now) if found else None
+
+
+def _witnesses(settings: Settings) -> tuple[Witness, ...]:
+    try:
+        return witnesses_of(settings)
+    except BadSettings as bad:
+        console.print(str(bad), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 def _keep_up(embedded: EmbeddedPostgres, url: str, stopping: threading.Event) -> None:
@@ -215,7 +249,8 @@ def project(
     """Run the projector alone, until stopped or until the service that started it is gone."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    follow(settings.database_url or _prepare(settings)[0], parent or os.getppid())
+    _witnesses(settings)
+    follow(settings.database_url or _prepare(settings)[0], settings, parent or os.getppid())
 
 
 def show(url: str, keys_url: str, master: bytes, address: str) -> None:
@@ -303,7 +338,7 @@ def appoint_administrator(
         actor = Actor(person=handle, office=office, role=Role.ADMINISTRATOR, area=area)
         keys_url, _ = prepared_keys(settings)
         with key_pool(keys_url) as pool:
-            keeper = Keeper(master_key(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
+            keeper = Keeper(secret_of(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
             journal = Journal(url, pool_size=1)
             today = legal_date(utc_now())
             appointment = Appointment(actor, decision, signer, today)

@@ -22,7 +22,7 @@ from application.access.sessions import Sessions
 from application.database import EmbeddedPostgres, is_current, service_conninfo
 from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
-from application.seals import Keeper, master_key
+from application.seals import Keeper, secret_of
 from application.writer import utc_now
 from domain.refusals import Refusal
 
@@ -46,7 +46,7 @@ def carried_out(work: Work[Result]) -> Result:
             console.print("Chạy ocop migrate trước. / Run ocop migrate first.", style="red")
             raise typer.Exit(2)
         keys_url, embedded_keys = prepared_keys(settings)
-        master = master_key(settings.master_key, settings.master_key_file)
+        master = secret_of(settings.master_key, settings.master_key_file)
         return asyncio.run(_on(url, keys_url, master, work))
     except Refusal as refusal:
         console.print(f"{refusal.vi}\n{refusal.en}", style="red", markup=False, soft_wrap=True)

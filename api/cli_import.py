@@ -26,7 +26,7 @@ from application.registers.layouts import write_template
 from application.registers.loading import Loaded, load
 from application.registers.reading import Reading, read_mapping, read_register
 from application.registers.workbook import BadWorkbook
-from application.seals import Keeper, master_key
+from application.seals import Keeper, secret_of
 from application.settings import Settings
 from application.store import Journal
 from application.writer import Writer, utc_now
@@ -152,7 +152,7 @@ def _known(url: str | None, reading: Reading) -> Known:
 
 
 def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loaded:
-    master = master_key(settings.master_key, settings.master_key_file)
+    master = secret_of(settings.master_key, settings.master_key_file)
     keys_url, embedded_keys = prepared_keys(settings)
     pool = key_pool(keys_url)
     journal = Journal(url, pool_size=1)

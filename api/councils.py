@@ -8,13 +8,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
+from api.as_of import Asked, AsOf, AsOfEcho
 from api.conditional import etag
 from api.explanation import ExplainedDecisions, Explanation
+from api.past import product_then
 from api.personal import explained as explained_to
 from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, no_such_product, today
 from application.store import Journal
+from domain.law.recompute import digest_of
 from projections.books import decisions_in
 from projections.councils import council_of, find_councils
 from projections.explained import decisions_of, explain
@@ -93,10 +96,10 @@ async def decisions(
 
 
 @router.get("/products/{product_id}/decisions", dependencies=[Depends(fresh)], response_model=ExplainedDecisions)
-async def product_decisions(request: Request, actor: Caller, product_id: UUID) -> dict[str, Any]:
-    """The decisions on a product in order; each is explained under its number."""
-    _, found = await _decided(request, actor, product_id)
-    return {
+async def product_decisions(request: Request, actor: Caller, product_id: UUID, asked: Asked = None) -> dict[str, Any]:
+    """The decisions on a product in order; each is explained under its number, of the same instant."""
+    _, found = await _decided(request, actor, product_id, asked)
+    answer = {
         "product_id": product_id,
         "decisions": [
             {
@@ -109,14 +112,19 @@ async def product_decisions(request: Request, actor: Caller, product_id: UUID) -
             for number, (recorded, _) in enumerate(found, 1)
         ],
     }
+    return answer if asked is None else answer | {"as_of": asked.echo}
 
 
 @router.get("/products/{product_id}/decisions/{number}", dependencies=[Depends(fresh)], response_model=Explanation)
 async def explained(
-    request: Request, actor: Caller, product_id: UUID, number: Annotated[int, Path(ge=1, le=10**6)]
+    request: Request,
+    actor: Caller,
+    product_id: UUID,
+    number: Annotated[int, Path(ge=1, le=10**6)],
+    asked: Asked = None,
 ) -> Response:
     """Why this star: rules and hash, every choice of every member, quorum, gates, who signed, in words too."""
-    name, found = await _decided(request, actor, product_id)
+    name, found = await _decided(request, actor, product_id, asked)
     if number > len(found):
         raise Problem(
             "not-found",
@@ -125,14 +133,20 @@ async def explained(
         )
     recorded, on = found[number - 1]
     document = explained_to(explain(name, number, recorded, on, request.app.state.law), actor)
+    if asked is not None:
+        document["as_of"] = AsOfEcho(**asked.echo).model_dump(mode="json")
+        document["digest"] = digest_of(document)
     return Response(to_json(document), 200, None, "application/json")
 
 
-async def _decided(request: Request, actor: Caller, product_id: UUID) -> tuple[str, list[Any]]:
+async def _decided(request: Request, actor: Caller, product_id: UUID, asked: AsOf | None) -> tuple[str, list[Any]]:
     async with request.app.state.pool.connection() as connection:
         row = await product_status(connection, Scope.of(actor), product_id, today(request))
     if row is None:
         raise no_such_product()
+    if asked is not None:
+        row, facts = await product_then(request, product_id, asked)
+        return row["name"], decisions_of(facts)
     journal: Journal = request.app.state.journal
     stream = await to_thread.run_sync(journal.streams, [product_id], limiter=request.app.state.feed)
     return row["name"], decisions_of(stream)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.as_of import Echoed
 from domain.product.rating_facts import ConflictGround, Procedure, SessionForm
 from domain.values import ExactPoints, Paper, Role, Sha256, Source
 
@@ -272,6 +273,7 @@ class Explanation(Explained):
     result: ExplainedResult | None
     vi: str
     en: str
+    as_of: Echoed = None
     digest: Sha256
 
 
@@ -290,3 +292,4 @@ class ExplainedDecisions(Explained):
 
     product_id: UUID
     decisions: list[ExplainedDecision]
+    as_of: Echoed = None

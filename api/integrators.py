@@ -6,6 +6,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 
+from api.as_of import Asked
+from api.past import certificates_then
 from api.personal import Told, shown
 from api.problems import Problem
 from api.security import Caller
@@ -98,12 +100,18 @@ async def certificates(
     status: CertificateStatus | None = None,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    asked: Asked = None,
 ) -> dict[str, Any]:
     """Certificates in your area, in the order they came to be known here; status by today's date.
 
     ``expiring``: within the days in which a re-evaluation may be filed; ``date-missing``: a register gave no day.
+    With an instant: as they stood then, status by the effective day. A page then looks at ``limit`` certificates and
+    may show fewer: you have everything once ``next`` stays.
     """
     scope, day = Scope.of(actor), today(request)
+    if asked is not None:
+        rows, following = await certificates_then(request, scope, stars, valid, status, asked, after, limit)
+        return {"certificates": rows, "next": following, "as_of": asked.echo}
     async with request.app.state.pool.connection() as connection:
         rows = await find_certificates(connection, scope, stars, valid, status, day, after, limit)
     return {"certificates": rows, "next": rows[-1]["position"] if rows else after}

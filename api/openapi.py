@@ -1,12 +1,13 @@
 """The OpenAPI document: each command with its own path, schema and example; problems everywhere."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import councils, integrators, personal_data, personnel, supervisors
+from api import councils, history, integrators, package, personal_data, personnel, radar, supervisors
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
@@ -140,11 +141,22 @@ _IF_NONE_MATCH = {
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
     route.path
-    for part in (supervisors, councils, integrators, personal_data, personnel)
+    for part in (supervisors, history, radar, councils, integrators, package, personal_data, personnel)
     for route in part.router.routes
     if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )
 """Reads that heed X-Min-Position."""
+
+
+NOT_JSON = {
+    "/metrics": "text/plain",
+    "/v1/log/checkpoint": "text/plain",
+    "/v1/log/tile/{level}/{place}": "application/octet-stream",
+    "/v1/products/{product_id}/package": "application/zip",
+}
+"""Routes that answer with something else than JSON."""
+_CONVERTER = re.compile(r":\w+}")
+"""How a route says that a parameter may hold slashes; OpenAPI does not say it."""
 
 
 def describe(app: FastAPI) -> None:
@@ -174,7 +186,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             f" scopes {', '.join(SCOPES)}",
         },
     }
-    table = law_book().authority.routes
+    table = {_CONVERTER.sub("}", path): entry for path, entry in law_book().authority.routes.items()}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             _route(method, path, operation, table[f"{method.upper()} {path}"])
@@ -182,7 +194,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     one["parameters"].append(_IF_NONE_MATCH)
     one["responses"]["200"]["headers"] = _VERSION_HEADERS
     one["responses"]["304"] = {"description": "Unchanged", "headers": _VERSION_HEADERS}
-    found["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    found["paths"]["/v1/products/{product_id}/what-if"]["get"]["responses"] |= _problems(409)
+    for path, kind in NOT_JSON.items():
+        schema = {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}
+        found["paths"][path]["get"]["responses"]["200"]["content"] = {kind: {"schema": schema}}
     for name in COMMANDS:
         found["paths"].setdefault(path_of(COMMANDS[name]), {})["post"] = _operation(name, schemas)
     return found

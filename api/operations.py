@@ -1,6 +1,6 @@
 """Operators: is it alive, is it ready, how far behind; and what each problem type means."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from fastapi import APIRouter, Request
@@ -12,8 +12,14 @@ from projections.engine import health_of
 
 router = APIRouter(tags=["operations"])
 
+SIGNED: LiteralString = """
+SELECT c.size, (SELECT coalesce(max(leaf_index), -1) + 1 FROM ocop.events) - c.size
+FROM (SELECT coalesce(max(tree_size), 0) AS size FROM ocop.checkpoints) AS c
+"""
+
 LAG = Gauge("ocop_read_model_lag_positions", "Positions a read model is behind the journal", ["model"])
 PARKED = Gauge("ocop_read_model_parked_facts", "Facts a read model could not take", ["model"])
+UNSIGNED = Gauge("ocop_log_unsigned_facts", "Facts that no signed checkpoint covers yet")
 WAITING = Gauge("ocop_commands_waiting", "Commands waiting for the writer")
 
 
@@ -43,11 +49,17 @@ async def ready(request: Request) -> dict[str, Any]:
     try:
         async with request.app.state.pool.connection() as connection:
             head, models = await health_of(connection, request.app.state.read_models)
+            signed = await (await connection.execute(SIGNED)).fetchone()
     except (psycopg.Error, OSError) as error:
         raise database_away() from error
     return {
-        "status": "degraded" if any(m.parked for m in models) else "ready",
+        "status": "degraded" if request.app.state.missing or any(m.parked for m in models) else "ready",
         "position": head,
+        "log": {
+            "signed": signed[0] if signed else 0,
+            "lag": signed[1] if signed else 0,
+            "rolled_back": request.app.state.missing is not None,
+        },
         "read_models": [
             {"name": m.name, "position": m.position, "lag": max(head - m.position, 0), "parked": m.parked}
             for m in models
@@ -62,6 +74,7 @@ async def metrics(request: Request) -> Response:
     for model in standing["read_models"]:
         LAG.labels(model["name"]).set(model["lag"])
         PARKED.labels(model["name"]).set(model["parked"])
+    UNSIGNED.set(standing["log"]["lag"])
     WAITING.set(request.app.state.writer.depth)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

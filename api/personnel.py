@@ -1,5 +1,6 @@
 """Personnel: who am I, who may do what, on which day and by which paper. For everybody, supervisors, inspectors."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
+from api.as_of import Known, instants
 from api.conditional import etag
+from api.past import not_yet
 from api.problems import Problem
 from api.security import Caller, Oneself
 from api.supervisors import Text, fresh, today
@@ -96,19 +99,31 @@ async def person_trail(request: Request, actor: Caller, person_id: UUID) -> dict
 
 
 @router.get("/persons/{person_id}/authority", dependencies=[Depends(fresh)])
-async def authority(request: Request, actor: Caller, person_id: UUID, on: date | None = None) -> dict[str, Any]:
-    """What could this person do on that day, by which rule and by which paper?"""
+async def authority(
+    request: Request, actor: Caller, person_id: UUID, on: date | None = None, known: Known = None
+) -> dict[str, Any]:
+    """What could this person do on that day, by which rule and by which paper?
+
+    ``on``: the effective day, also one to come; ``known``: as the papers entered by then have it.
+    """
     row = await seen(request, actor, person_id)
     day, law = on or today(request), request.app.state.law
     directory: Directory = request.app.state.directory
-    held = await directory.powers(person_id, day)
+    asked = None if known is None else replace(await instants(request, None, known), effective=day)
+    if asked is None:
+        held = await directory.powers(person_id, day)
+    elif (then := await directory.powers_known(person_id, day, asked.position)) is None:
+        raise not_yet()
+    else:
+        held = then
     roles = frozenset(power.actor.role for power in held if power.actor.delegator is None)
-    return {
+    answer = {
         "person_id": person_id,
         "handle": row["handle"],
         "on": day,
         "powers": [{**_power(power), "permits": _permits(law, power, day, roles)} for power in held],
     }
+    return answer if asked is None else answer | {"as_of": asked.echo}
 
 
 def _permits(law: LawBook, power: Power, day: date, roles: frozenset[Role]) -> list[dict[str, Any]]:

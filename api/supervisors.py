@@ -10,13 +10,16 @@ from fastapi.responses import Response
 from pydantic import StringConstraints
 from pydantic_core import to_json
 
+from api.as_of import Asked
 from api.conditional import etag, least_position, unchanged
+from api.past import product_then, products_then
 from api.personal import Told, shown
 from api.problems import Problem
 from api.security import Caller
 from domain.law.calendar import legal_date
+from projections.product_list import BadCursor, Filters
 from projections.scope import Scope
-from projections.status import BadCursor, Filters, find_products, product_status
+from projections.status import find_products, product_status
 from projections.trail import trail_of
 from projections.worklist import worklist_of
 
@@ -66,10 +69,17 @@ async def products(
     q: Text | None = None,
     cursor: Cursor | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    asked: Asked = None,
 ) -> dict[str, Any]:
-    """Products in your area, by name; search needs no diacritics ("mat ong" finds "Mật ong")."""
+    """Products in your area, by name; search needs no diacritics ("mat ong" finds "Mật ong").
+
+    With an instant: as they stood then, under the names they had; the area you read is today's.
+    """
     filters = Filters(step, area, stars, cycle, late, q)
     try:
+        if asked is not None:
+            then, following = await products_then(request, Scope.of(actor), filters, asked, cursor, limit)
+            return {"products": then, "next": following, "position": asked.position, "as_of": asked.echo}
         async with request.app.state.pool.connection() as connection:
             rows, more = await find_products(connection, Scope.of(actor), filters, today(request), cursor, limit)
     except (BadCursor, psycopg.DataError):  # of all parameters only the cursor is free bytes
@@ -85,12 +95,15 @@ async def products(
 
 
 @router.get("/products/{product_id}", dependencies=[Depends(fresh)])
-async def product(request: Request, actor: Caller, product_id: UUID) -> Response:
-    """One product: step, what is missing, whose turn, deadline, lateness. ETag is its version."""
+async def product(request: Request, actor: Caller, product_id: UUID, asked: Asked = None) -> Response:
+    """One product: step, what is missing, whose turn, deadline, lateness. ETag is its version, but not as of then."""
     async with request.app.state.pool.connection() as connection:
         row = await product_status(connection, Scope.of(actor), product_id, today(request))
     if row is None:
         raise no_such_product()
+    if asked is not None:
+        then, _ = await product_then(request, product_id, asked)
+        return Response(to_json(then | {"as_of": asked.echo}), 200, None, "application/json")
     headers = {"ETag": etag(row["version"]), "X-Position": str(row["position"])}
     if unchanged(request, row["version"]) and not turns_with_the_day(row, today(request)):
         return Response(None, 304, headers)
@@ -104,18 +117,26 @@ async def trail(
     product_id: UUID,
     after: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    asked: Asked = None,
 ) -> dict[str, Any]:
     """Everything that happened to a product: one sentence a fact in both languages, with the fact itself."""
     async with request.app.state.pool.connection() as connection:
         row = await product_status(connection, Scope.of(actor), product_id, today(request))
-        if row is None:
-            raise no_such_product()
-        rows = await trail_of(connection, product_id, after, limit)
+    if row is None:
+        raise no_such_product()
+    then, versions = row, None
+    if asked is not None:
+        await request.app.state.freshness.wait(asked.position)
+        then, facts_then = await product_then(request, product_id, asked)
+        versions = [r.originator_version for r in facts_then]
+    async with request.app.state.pool.connection() as connection:
+        rows = await trail_of(connection, product_id, after, limit, versions)
     place = row["commune"]["code"]
     facts = [Told(product_id, entry["version"], entry["fact"], entry["data"], place) for entry in rows]
     data = await shown(request, actor, facts, own=row["registered"])
     told = [{**entry, "data": found} for entry, found in zip(rows, data, strict=True)]
-    return {"product_id": product_id, "name": row["name"], "trail": told}
+    answer = {"product_id": product_id, "name": then["name"], "trail": told}
+    return answer if asked is None else answer | {"as_of": asked.echo}
 
 
 @router.get("/worklist", dependencies=[Depends(fresh)])

@@ -6,13 +6,15 @@ For readers and for the choice of a role; a command is decided on the person's o
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
 
+from application.recorded import Recorded
 from application.store import Journal
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
@@ -63,6 +65,19 @@ class Directory:
             known = self._powers[key] = basis, powers_on(key, person, delegators, day)
         return known[1]
 
+    async def powers_known(self, key: UUID, day: date, position: int) -> list[Power] | None:
+        """What the person held on a day as it was known at a position; None when nobody knew the person."""
+
+        def told(keys: Iterable[UUID]) -> dict[UUID, Person]:
+            streams = groupby(self._journal.streams(keys, position), lambda r: r.originator_id)
+            return {k: person for k, facts in streams if isinstance(person := _fold(list(facts)), Person)}
+
+        person = (await to_thread.run_sync(told, [key], limiter=self._limiter)).get(key)
+        if person is None:
+            return None
+        delegators = await to_thread.run_sync(told, delegators_of(person), limiter=self._limiter)
+        return powers_on(key, person, delegators, day)
+
     def signs(self, key: UUID) -> bool:
         """Whether the person signs decisions today, in its own right or for another; waits for the journal."""
         kept = self._kept.get(key)
@@ -80,7 +95,7 @@ class Directory:
                 person = kept[1]
             else:
                 facts = self._journal.streams([key]) if version else []
-                state = kind_of(facts[0].fact).fold(r.told for r in facts) if facts else Person()
+                state = _fold(facts) if facts else Person()
                 person = state if isinstance(state, Person) else Person()
             found[key] = person
         with self._keeping:  # by worker threads and by the loop
@@ -91,3 +106,7 @@ class Directory:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return found
+
+
+def _fold(facts: Sequence[Recorded]) -> Any:
+    return kind_of(facts[0].fact).fold(r.told for r in facts)

@@ -55,10 +55,11 @@ class Journeys:
         for key in streams:
             self._kept.pop(key, None)
 
-    def follow(self, page: Iterable[Recorded], up_to: int) -> dict[UUID, Any]:
+    def follow(self, page: Iterable[Recorded], up_to: int, steps: dict[int, Any] | None = None) -> dict[UUID, Any]:
         """Bring the streams of a page of facts up to it; the states after the page, by stream.
 
-        The page holds every fact after the last one followed, in order.
+        The page holds every fact after the last one followed, in order. ``steps`` is filled with the state after each
+        fact, by position, of the streams that were told on and not from the start.
         """
         touched: dict[UUID, list[Recorded]] = {}
         for recorded in page:
@@ -77,6 +78,8 @@ class Journeys:
                 continue
             for recorded in facts:
                 state = kind.evolve(state, recorded.told)
+                if steps is not None:
+                    steps[recorded.position] = state
             states[key] = state
         self.keep(states)
         return states | self.load(reload, up_to)

@@ -149,6 +149,11 @@ def data_of(name: str, state: bytes) -> dict[str, Any]:
     return data
 
 
+def recorded_at(state: bytes) -> datetime:
+    """The server's instant of stored bytes, nothing else of them validated."""
+    return datetime.fromisoformat(from_json(state)["recorded_at"])
+
+
 def _raised(name: str, raw: dict[str, Any]) -> dict[str, Any]:
     newest = CATALOGUE[name].fact_version
     if raw["fact_version"] > newest:

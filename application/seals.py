@@ -341,8 +341,8 @@ def fits(keys_url: str, master: bytes) -> bool:
     return True
 
 
-def master_key(given: str | None, path: Path) -> bytes:
-    """The master key: as given in 64 hex digits, else from the file, made at first use, mode 600."""
+def secret_of(given: str | None, path: Path) -> bytes:
+    """A secret of 32 bytes: as given in 64 hex digits, else from the file, made at first use, mode 600."""
     if given:
         return bytes.fromhex(given)
     if not path.exists():

@@ -27,6 +27,11 @@ class Settings:
     ``var``: folder of the embedded databases and the master key (OCOP_VAR, default ./var).
     ``master_key``: key that sealed content's keys are wrapped with, 64 hex digits (OCOP_MASTER_KEY; default: the
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
+    ``log_key``: key that checkpoints of the log are signed with, 64 hex digits (OCOP_LOG_KEY; default: the file
+    ``log_key_file``, OCOP_LOG_KEY_FILE, default <var>/log.key, made at first use).
+    ``log_origin``: the log's name in its checkpoints (OCOP_LOG_ORIGIN; default: made from its key).
+    ``witnesses``: witnesses of the log at other bodies, each ``<verifier key>@<address>``, with spaces between them
+    (OCOP_WITNESSES; default: none).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
     ``public_url``: address that browsers use, without a path (OCOP_PUBLIC_URL; default http://host:port). With https,
     cookies are bound to the host and to https.
@@ -37,7 +42,11 @@ class Settings:
 
     var: Path
     master_key_file: Path
+    log_key_file: Path
     master_key: str | None = field(default=None, repr=False)
+    log_key: str | None = field(default=None, repr=False)
+    log_origin: str | None = None
+    witnesses: str = ""
     database_url: str | None = None
     owner_database_url: str | None = None
     keys_url: str | None = None
@@ -54,6 +63,11 @@ class Settings:
     openid_client_secret_file: Path | None = None
     openid_name: str | None = None
 
+    @property
+    def log_memory(self) -> Path:
+        """Where the newest checkpoint is remembered, outside the database."""
+        return self.var / "log.checkpoint"
+
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Read OCOP_* variables; an empty one counts as absent."""
@@ -63,6 +77,10 @@ class Settings:
             var=var,
             master_key_file=Path(env.get("OCOP_MASTER_KEY_FILE") or var / "master.key").absolute(),
             master_key=env.get("OCOP_MASTER_KEY") or None,
+            log_key_file=Path(env.get("OCOP_LOG_KEY_FILE") or var / "log.key").absolute(),
+            log_key=env.get("OCOP_LOG_KEY") or None,
+            log_origin=env.get("OCOP_LOG_ORIGIN") or None,
+            witnesses=env.get("OCOP_WITNESSES") or "",
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
             keys_url=env.get("OCOP_KEYS_URL") or None,

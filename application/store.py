@@ -7,6 +7,7 @@ round trip; see ``migrations/0001_journal.sql``.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from application.arrays import Bigints, Byteas, PackedArray, Texts, Uuids
 from application.database import service_conninfo
-from application.recorded import Recorded, from_bytes, to_bytes
+from application.recorded import Recorded, from_bytes, recorded_at, to_bytes
 
 APPEND = "SELECT ocop.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 APPEND_SEEING = APPEND.replace("ocop.append(", "ocop.append_seeing(%b, %b, ")
@@ -58,8 +59,22 @@ SELECT_LATEST = (
     "SELECT originator_version, notification_id FROM ocop.events WHERE originator_id = %s"
     " ORDER BY originator_version DESC LIMIT 1"
 )
+SELECT_NEXT = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE notification_id >= %b ORDER BY notification_id LIMIT 1"
+)
+SELECT_LAST = (
+    "SELECT originator_id, originator_version, topic, state, notification_id FROM ocop.events"
+    " WHERE notification_id <= %b ORDER BY notification_id DESC LIMIT %b"
+)
+SELECT_SIGNED = (
+    "SELECT tree_size, root FROM ocop.checkpoints"
+    " WHERE tree_size > (SELECT leaf_index FROM ocop.events WHERE notification_id = %s) ORDER BY tree_size LIMIT 1"
+)
 SELECT_COMMAND = "SELECT digest, product_id, from_version, to_version FROM ocop.commands WHERE command_id = %s"
 LATEST = 2**62
+SIDE_BY_SIDE = 256
+"""Facts at most that processes record between one's instant and its append."""
 StoreError = PersistenceError
 """What a journal raises when the database does not answer."""
 
@@ -268,8 +283,51 @@ class Journal(Application[UUID]):
     def head(self) -> int:
         """Position of the newest fact; 0 when there is none."""
         with self._connection() as connection:
-            row = connection.execute("SELECT max(notification_id) FROM ocop.events").fetchone()
+            return self._head(connection)
+
+    def _head(self, connection: Any) -> int:
+        row = connection.execute("SELECT max(notification_id) FROM ocop.events").fetchone()
         return (row and row["max"]) or 0
+
+    def last_before(self, position: int) -> int:
+        """Position of the newest fact that is not beyond a position; 0 when there is none."""
+        with self._connection() as connection:
+            row = connection.execute(SELECT_LAST, (position, 1), prepare=True, binary=True).fetchone()
+        return row["notification_id"] if row else 0
+
+    def known_at(self, instant: datetime) -> int:
+        """Position of the newest fact known at an instant: none up to it was recorded later.
+
+        Found by halving. Processes that write side by side may order their instants otherwise than their facts, by
+        less than a batch: the last of those found are looked at one by one.
+        """
+        with self._connection() as connection:
+
+            def at(position: int) -> tuple[int, datetime] | None:
+                row = connection.execute(SELECT_NEXT, (position,), prepare=True, binary=True).fetchone()
+                return (row["notification_id"], recorded_at(bytes(row["state"]))) if row else None
+
+            low, high = 0, self._head(connection)
+            while low < high:
+                middle = (low + high + 1) // 2
+                found = at(middle)
+                if found is not None and found[1] <= instant:
+                    low = max(found[0], middle)
+                else:
+                    high = middle - 1
+            rows = connection.execute(SELECT_LAST, (low, SIDE_BY_SIDE), prepare=True, binary=True).fetchall()
+        known = 0
+        for row in reversed(rows):
+            if recorded_at(bytes(row["state"])) > instant:
+                break
+            known = row["notification_id"]
+        return known
+
+    def signed_over(self, position: int) -> tuple[int, bytes] | None:
+        """Size and root of the first signed checkpoint over the facts up to one; None while there is none."""
+        with self._connection() as connection:
+            row = connection.execute(SELECT_SIGNED, (position,), prepare=True).fetchone()
+        return (row["tree_size"], bytes(row["root"])) if row else None
 
     def latest(self, stream: UUID) -> tuple[int, int]:
         """Version and position of a stream's newest fact; (0, 0) when it has none."""

@@ -30,7 +30,8 @@ from application.store import Beside, CommandRow, Conflict, Journal
 from domain.decide import new_stream
 from domain.law.book import LawBook
 from domain.law.calendar import legal_date
-from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal
+from domain.proof.note import Checkpoint
+from domain.refusals import AlreadyRegistered, Busy, KeyReused, NotFound, Refusal, RolledBack
 from domain.stream import Told
 from domain.streams import KINDS, kind_of
 from domain.values import Actor, Moment
@@ -77,8 +78,16 @@ def utc_now() -> datetime:
 class Writer:
     """Start it once a process; ``run`` from any coroutine of one event loop."""
 
-    def __init__(self, journal: Journal, law: LawBook, seals: Keeper, clock: Callable[[], datetime] = utc_now) -> None:
-        self._journal, self._law, self._seals, self._clock = journal, law, seals, clock
+    def __init__(
+        self,
+        journal: Journal,
+        law: LawBook,
+        seals: Keeper,
+        clock: Callable[[], datetime] = utc_now,
+        missing: Checkpoint | None = None,
+    ) -> None:
+        """``missing``: a signed checkpoint that the journal does not hold: then every order is refused."""
+        self._journal, self._law, self._seals, self._clock, self._missing = journal, law, seals, clock, missing
         self._journeys = Journeys(journal)
         self._waiting: queue.SimpleQueue[tuple[Order, asyncio.Future[Answer]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
@@ -101,6 +110,8 @@ class Writer:
 
     async def run(self, order: Order) -> Answer:
         """Carry out one order; raises Refusal."""
+        if self._missing is not None:
+            raise rolled_back(self._missing)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.put((order, future))
         return await future
@@ -352,6 +363,16 @@ def busy() -> Busy:
         "The store is busy; whether this command was stored shows when you repeat it.",
         hint_vi="Gửi lại với cùng Idempotency-Key.",
         hint_en="Send it again with the same Idempotency-Key.",
+    )
+
+
+def rolled_back(missing: Checkpoint) -> RolledBack:
+    """What a caller is told when the journal is an older state than the one that was signed."""
+    return RolledBack(
+        f"Dữ liệu là trạng thái cũ: thiếu điểm kiểm tra đã ký gồm {missing.size} sự kiện; không ghi thêm.",
+        f"The data is an older state: a signed checkpoint over {missing.size} facts is missing; nothing is added.",
+        hint_vi="Báo người vận hành: phục hồi bản sao mới hơn.",
+        hint_en="Tell the operator: restore a newer backup.",
     )
 
 

@@ -200,6 +200,7 @@ def _places(state: str, ids: dict[str, UUID], command: str, place: int) -> bytes
         **{f'"{field}":"{PROVINCE}"': f'"{field}":"%(province)s"' for field in ("area", "authority", "commune")},
         **{str(key): f"%({kind}_id)s" for kind, key in ids.items()},
         command: f"%(command{place})s",
+        f'"recorded_at":"{RECORDED:%Y-%m-%dT%H}': f'"recorded_at":"{RECORDED:%Y-%m-%d}T%(hour)s',
     }
     if "session" in ids:
         words[str(round_key(ids["session"], ids["product"], 1))] = "%(round)s"
@@ -222,6 +223,7 @@ class Journey:
         self.producer = f"HTX-{number // 2:06d}"
         self.commands = [UUID(int=chance.getrandbits(128), version=4) for _ in range(template.commands)]
         self.words = {
+            b"hour": f"{number % 24:02d}".encode(),  # no authority decides on a thousand products in one minute
             b"product": self.name.encode(),
             b"producer_name": f"Hợp tác xã số {number // 2}".encode(),
             b"producer": self.producer.encode(),

@@ -46,7 +46,8 @@ def one_by_one(journeys: Journeys, last: int, done: threading.Event) -> type[Pro
 
         def process_event(self, domain_event: Any, tracking: Tracking) -> None:
             """Apply one event to every read model."""
-            page = Page([domain_event], journeys.follow([domain_event], tracking.notification_id))
+            steps: dict[int, Any] = {}
+            page = Page([domain_event], journeys.follow([domain_event], tracking.notification_id, steps), steps)
             with self.view.datastore.transaction(commit=True) as cursor:
                 rows: Any = cursor
                 theirs, rows.row_factory = rows.row_factory, tuple_row  # read models take rows as tuples

@@ -122,6 +122,12 @@ class BrokenSeal(Refusal):
     code = "broken-seal"
 
 
+class RolledBack(Refusal):
+    """The log holds less than was signed before: an older state was restored (nhật ký bị lùi). Nothing is added."""
+
+    code = "log-rolled-back"
+
+
 class Busy(Refusal):
     """The store cannot take the command now; nothing was stored, try again (hệ thống bận)."""
 

@@ -6,8 +6,10 @@ from projections.certificates import Certificates
 from projections.councils import Councils
 from projections.engine import ReadModel
 from projections.erasures import Erasures
+from projections.moments import Moments
 from projections.personal import Personal
 from projections.persons import Persons
+from projections.radar import Radar
 from projections.sessions import Sessions
 from projections.status import Status
 from projections.trail import Trail
@@ -18,6 +20,7 @@ def read_models(law: LawBook) -> list[ReadModel]:
     """Every read model; a new one is added here and built by itself at the next start."""
     return [
         Status(law),
+        Moments(law),
         Trail(),
         Certificates(law),
         Worklist(law),
@@ -27,4 +30,5 @@ def read_models(law: LawBook) -> list[ReadModel]:
         Persons(),
         Personal(),
         Erasures(law),
+        Radar(law),
     ]

@@ -10,9 +10,9 @@ import gc
 import hashlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
@@ -75,10 +75,16 @@ FROM read.models m WHERE m.active AND m.name = ANY(%s) ORDER BY m.name
 
 @dataclass(frozen=True)
 class Page:
-    """Facts in order, and the streams they touch as they stand after the page."""
+    """Facts in order, and the streams they touch as they stand after the page.
+
+    ``steps``: by position, how its stream stood after that fact, where it was told on and not from the start.
+    ``histories``: all facts of some streams up to the end of the page.
+    """
 
     facts: Sequence[Recorded]
     states: dict[UUID, Any]
+    steps: Mapping[int, Any] = field(default_factory=dict)
+    histories: Callable[[Sequence[UUID]], Sequence[Recorded]] = lambda _streams: ()
 
     @cached_property
     def products(self) -> dict[UUID, Product]:
@@ -196,7 +202,9 @@ class Projector:
             return len(facts)
 
     def _apply(self, connection: Connection, tables: Sequence[str], facts: Sequence[Recorded]) -> None:
-        page = Page(facts, self._journeys.follow(facts, facts[-1].position))
+        steps: dict[int, Any] = {}
+        states = self._journeys.follow(facts, facts[-1].position, steps)
+        page = Page(facts, states, steps, self._histories(facts[-1].position))
         try:
             # Mostly all goes well: one savepoint for all read models, not one for each.
             with connection.transaction(), connection.cursor() as cursor:
@@ -208,6 +216,9 @@ class Projector:
             log.warning("page-applied-table-by-table", error=type(error).__name__, position=facts[-1].position)
             for table in tables:
                 self._apply_to(connection, table, page)
+
+    def _histories(self, up_to: int) -> Callable[[Sequence[UUID]], Sequence[Recorded]]:
+        return lambda streams: self._journal.streams(streams, up_to)
 
     def _apply_to(self, connection: Connection, table: str, page: Page) -> None:
         """Apply a page to one read model, fact by fact where the page as a whole does not go in."""
@@ -227,7 +238,8 @@ class Projector:
         try:
             states = self._journeys.load([product_id], recorded.position)
             with connection.transaction(), connection.cursor() as cursor:
-                self._model_of(table).apply(cursor, Identifier("read", table), Page([recorded], states))
+                page = Page([recorded], states, {}, self._histories(recorded.position))
+                self._model_of(table).apply(cursor, Identifier("read", table), page)
         except (psycopg.OperationalError, StoreError):
             raise
         except Exception as error:
@@ -265,7 +277,8 @@ class Projector:
             "SELECT position FROM read.models WHERE table_name = %s FOR UPDATE", (table,)
         ).fetchone()
         facts = self._journal.streams([product_id], row[0] if row else 0)
-        page = Page(facts, {product_id: kind_of(facts[0].fact).fold(r.told for r in facts)} if facts else {})
+        states = {product_id: kind_of(facts[0].fact).fold(r.told for r in facts)} if facts else {}
+        page = Page(facts, states, {}, lambda _streams: facts)
         name = Identifier("read", table)
         with connection.cursor() as cursor:
             cursor.execute(SQL("DELETE FROM {} WHERE product_id = %s").format(name), (product_id,))

@@ -4,7 +4,7 @@ For inspectors who trust nothing: told from the product's own facts at the momen
 choice of every member, so that ``domain.law.recompute`` can compute the star from the document alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -66,19 +66,28 @@ class Gathered:
 
 def decisions_of(stream: Iterable[Recorded]) -> list[tuple[Recorded, Gathered]]:
     """The decisions on a product in order, each with what it rests on; facts as corrected since."""
+    return [(recorded, on) for recorded, on in _gathering(stream) if type(recorded.fact) in DECISIONS]
+
+
+def last_scoring(stream: Iterable[Recorded]) -> Gathered | None:
+    """What was on the table when a council last concluded a scoring."""
+    concluded = [on for recorded, on in _gathering(stream) if isinstance(recorded.fact, r.ScoringConcluded)]
+    return concluded[-1] if concluded else None
+
+
+def _gathering(stream: Iterable[Recorded]) -> Iterator[tuple[Recorded, Gathered]]:
+    """Each fact as corrected since, with what is on the table after it."""
     facts = list(stream)
     corrections: dict[int, list[Recorded]] = {}
     for recorded in facts:
         if isinstance(recorded.fact, FactCorrected):
             corrections.setdefault(recorded.fact.corrected_version, []).append(recorded)
     corrected_by = {version: [x.originator_version for x in found] for version, found in corrections.items()}
-    found, now = list[tuple[Recorded, Gathered]](), Gathered(corrected_by=corrected_by)
+    now = Gathered(corrected_by=corrected_by)
     for stored in facts:
         recorded = _mended(stored, corrections.get(stored.originator_version, ()))
         _gather(now, recorded)
-        if type(recorded.fact) in DECISIONS:
-            found.append((recorded, replace(now, evidence=dict(now.evidence))))
-    return found
+        yield recorded, replace(now, evidence=dict(now.evidence))
 
 
 def _gather(now: Gathered, recorded: Recorded) -> None:
@@ -330,7 +339,7 @@ def _scoring(on: Gathered, law: LawBook) -> dict[str, Any]:
         missing = f"{concluded.regime} {concluded.sheet}"
         return {"vi": f"Chưa nạp quy định {missing}.", "en": f"The rules {missing} are not loaded."}
     *earlier, newest = on.rounds
-    members = _members(newest)
+    members = members_of(newest)
     found = _tested(sheet, concluded, members)
     limit = _limit(newest)
     return {
@@ -355,7 +364,7 @@ def _scoring(on: Gathered, law: LawBook) -> dict[str, Any]:
     }
 
 
-def _members(opened: Sequence[Recorded]) -> Sequence[Any]:
+def members_of(opened: Sequence[Recorded]) -> Sequence[Any]:
     """The sheets of a round: opened together, or handed in openly before councils had sessions."""
     first = opened[0].fact
     return first.sheets if isinstance(first, r.SheetsOpened) else [recorded.fact for recorded in opened]
@@ -411,7 +420,7 @@ def _round(sheet: Sheet, opened: Sequence[Recorded], discussions: Sequence[Recor
     said = [d.fact for d in discussions if isinstance(d.fact, r.RescoringOrdered) and d.fact.round == first.round + 1]
     return {
         "round": first.round,
-        "sheets": [_sheet(sheet, m) for m in _members(opened)],
+        "sheets": [_sheet(sheet, m) for m in members_of(opened)],
         "discussion": said[0].discussion if said else None,
         "spread": said[0].spread if said else None,
     }

@@ -1,6 +1,7 @@
-"""The projector as a process of its own, ``python -m projections.following PARENT``: it loads nothing of HTTP.
+"""What follows the journal, as a process of its own: ``python -m projections.following PARENT``.
 
-It follows the journal at OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
+The projector, and beside it the log's signer and what goes to its witnesses. It serves no HTTP, follows the journal at
+OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
 """
 
 import os
@@ -9,6 +10,10 @@ import sys
 import threading
 
 from application.logs import configure_logs
+from application.proof.keys import LogKey
+from application.proof.memory import Memory
+from application.proof.signer import LogSigner
+from application.proof.witnesses import Cosigning, witnesses_of
 from application.settings import Settings
 from application.store import Journal
 from domain.law.book import law_book
@@ -19,8 +24,8 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at whether the service still lives."""
 
 
-def follow(url: str, starter: int) -> None:
-    """Run the projector until a signal, or until ``starter`` is no longer the parent of this process."""
+def follow(url: str, settings: Settings, starter: int) -> None:
+    """Run all of it until a signal, or until ``starter`` is no longer the parent of this process."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -31,10 +36,16 @@ def follow(url: str, starter: int) -> None:
                 stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
+    signer = LogSigner(url, LogKey.of(settings), Memory(settings.log_memory))
+    signing = threading.Thread(target=signer.run, args=(stop,), name="signer")
+    signing.start()
+    for witness in witnesses_of(settings):  # nobody waits for these: a witness may be slow
+        threading.Thread(target=Cosigning(url, witness).run, args=(stop,), daemon=True).start()
     Projector(url, Journal(url), read_models(law_book())).run(stop)
+    signing.join()
 
 
 if __name__ == "__main__":
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    follow(settings.database_url or "", int(sys.argv[1]))
+    follow(settings.database_url or "", settings, int(sys.argv[1]))

@@ -4,10 +4,8 @@ For officials, producers and dashboards. One row a product, written from the pro
 each page; lateness is a matter of the day it is asked on.
 """
 
-import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
@@ -17,13 +15,14 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from domain.decide import COMMANDS
-from domain.law.areas import area_name, commune
+from domain.law.areas import area_name
 from domain.law.book import LawBook
-from domain.product.outlook import outlook
+from domain.product.outlook import Task, outlook
 from domain.product.phases import PHASE_NAMES, Phase
 from domain.product.state import Certificate, Product
-from domain.values import STEP_NAMES, Step, without_diacritics
+from domain.values import STEP_NAMES, Step
 from projections.engine import Cursor, Page, ReadModel, put
+from projections.product_list import Filters, found_by, matching, paged
 from projections.scope import Scope
 from projections.words import missing
 
@@ -82,50 +81,44 @@ class Status(ReadModel):
     def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
         """The row of each product the page touches, written anew."""
         positions = {r.originator_id: r.position for r in page.facts}
-        rows = [self._row(key, product, positions[key]) for key, product in page.products.items()]
+        rows = [tuple(row_of(key, p, positions[key], self._law).values()) for key, p in page.products.items()]
         cursor.execute(SQL("DELETE FROM {} WHERE product_id = ANY(%s)").format(table), (list(page.products),))
         put(cursor, table, COLUMNS, rows)
 
-    def _row(self, product_id: UUID, p: Product, position: int) -> tuple[Any, ...]:
-        found, next_up = commune(p.commune), outlook(p, self._law)
-        tasks = [
-            {
-                "command": t.command,
-                "roles": t.roles,
-                "due": t.due.isoformat() if t.due else None,
-                "opens_on": t.opens_on.isoformat() if t.opens_on else None,
-                "legal_basis": t.legal_basis,
-                "mark": t.mark,
-            }
-            for t in next_up.tasks
-        ]
-        producer, certificate = p.producer, p.certificate
-        searched = f"{p.name} {p.holder} {area_name(p.commune)}"
-        return (
-            product_id,
-            p.version,
-            position,
-            p.name,
-            without_diacritics(searched),
-            p.commune,
-            found.province if found else "",
-            p.cycle,
-            int(p.step),
-            str(p.phase),
-            p.since,
-            p.opened_on,
-            producer.registration if producer else None,
-            p.holder or None,
-            p.group,
-            certificate.stars if certificate else None,
-            certificate.number if certificate else None,
-            certificate.last_day if certificate else None,
-            _standing(certificate) if certificate else None,
-            p.illustrative,
-            min((t.due for t in next_up.tasks if t.due), default=None),
-            json.dumps(tasks),
-            json.dumps(next_up.missing, ensure_ascii=False),
-        )
+
+def row_of(product_id: UUID, p: Product, position: int, law: LawBook) -> dict[str, Any]:
+    """A product's row, by column in the table's order. ``position``: of the last fact it is told from."""
+    next_up = outlook(p, law)
+    producer, certificate = p.producer, p.certificate
+    row = {
+        **found_by(p, next_up),
+        "product_id": product_id,
+        "version": p.version,
+        "position": position,
+        "phase": str(p.phase),
+        "since": p.since,
+        "opened_on": p.opened_on,
+        "producer": producer.registration if producer else None,
+        "producer_name": p.holder or None,
+        "product_group": p.group,
+        "certificate": certificate.number if certificate else None,
+        "certificate_is": _standing(certificate) if certificate else None,
+        "illustrative": p.illustrative,
+        "tasks": json.dumps([_task(task) for task in next_up.tasks]),
+        "missing": json.dumps(next_up.missing, ensure_ascii=False),
+    }
+    return {column: row[column] for column in COLUMNS}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "command": task.command,
+        "roles": task.roles,
+        "due": task.due.isoformat() if task.due else None,
+        "opens_on": task.opens_on.isoformat() if task.opens_on else None,
+        "legal_basis": task.legal_basis,
+        "mark": task.mark,
+    }
 
 
 def _standing(certificate: Certificate) -> str:
@@ -135,79 +128,15 @@ def _standing(certificate: Certificate) -> str:
     return "suspended" if certificate.suspended else "running"
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a list is asked for; None means any."""
-
-    step: int | None = None
-    area: str | None = None
-    stars: int | None = None
-    cycle: int | None = None
-    late: bool | None = None
-    q: str | None = None
-
-
-def _words(q: str) -> str:
-    folded = without_diacritics(q)
-    words = "".join(c if c.isalnum() else " " for c in folded).split()
-    return " & ".join(f"{word}:*" for word in words)
-
-
-def _cursor_of(row: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row['name']}\x1f{row['product_id']}".encode()).decode()
-
-
-class BadCursor(ValueError):
-    """The cursor is not one this service gave out."""
-
-
-def _read_cursor(cursor: str) -> tuple[str, UUID]:
-    try:
-        name, _, key = base64.urlsafe_b64decode(cursor.encode()).decode().rpartition("\x1f")
-        product_id = UUID(key)
-    except ValueError as error:
-        raise BadCursor(cursor) from error
-    if "\x00" in name:
-        raise BadCursor(cursor)
-    return name, product_id
-
-
 async def find_products(
     connection: AsyncConnection[Any], scope: Scope, filters: Filters, today: date, after: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page of products in name order, and the cursor of the next page or None."""
     condition, params = scope.where()
-    conditions: list[LiteralString] = [condition]
-    params |= {"today": today, "limit": limit + 1}
-    if filters.area is not None:
-        conditions.append("%(area)s IN ('VN', province, commune)")
-        params["area"] = filters.area
-    if filters.step is not None:
-        conditions.append("step = %(step)s")
-        params["step"] = filters.step
-    if filters.stars is not None:
-        conditions.append("stars = %(stars)s AND valid_to >= %(today)s")
-        params["stars"] = filters.stars
-    if filters.cycle is not None:
-        conditions.append("cycle = %(cycle)s")
-        params["cycle"] = filters.cycle
-    if filters.late is not None:
-        conditions.append("due < %(today)s" if filters.late else "(due IS NULL OR due >= %(today)s)")
-    if filters.q is not None and (words := _words(filters.q)):
-        conditions.append("to_tsvector('simple', search) @@ to_tsquery('simple', %(words)s)")
-        params["words"] = words
-    if after is not None:
-        params["after_name"], params["after_id"] = _read_cursor(after)
-        conditions.append('(name COLLATE "C", product_id) > (%(after_name)s, %(after_id)s)')
-    where: LiteralString = " AND ".join(conditions)
-    query: LiteralString = (
-        "SELECT * FROM read.status WHERE " + where + ' ORDER BY name COLLATE "C", product_id LIMIT %(limit)s'
-    )
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        rows = await (await cursor.execute(query, params)).fetchall()
-    more_follow = len(rows) > limit
-    rows = rows[:limit]
-    return [shown(row, today) for row in rows], _cursor_of(rows[-1]) if more_follow else None
+    wanted, more = matching(filters, today, after)
+    query: LiteralString = "SELECT * FROM read.status WHERE " + condition + " AND " + wanted
+    rows, following = await paged(connection, query, params | more, limit)
+    return [shown(row, today) for row in rows], following
 
 
 async def product_status(

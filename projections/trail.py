@@ -5,6 +5,7 @@ correction beside the fact it corrects. Rows are only ever added.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
@@ -81,15 +82,25 @@ class Trail(ReadModel):
         put(cursor, table, COLUMNS, rows)
 
 
-async def trail_of(connection: AsyncConnection[Any], product_id: UUID, after: int, limit: int) -> list[dict[str, Any]]:
-    """The product's facts after a version, oldest first."""
+async def trail_of(
+    connection: AsyncConnection[Any],
+    product_id: UUID,
+    after: int,
+    limit: int,
+    versions: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """The product's facts after a version, oldest first; with ``versions`` as if there were no others."""
+    correcting: LiteralString = "" if versions is None else " AND c.version = ANY(%(versions)s)"
+    told: LiteralString = "" if versions is None else " AND t.version = ANY(%(versions)s)"
+    query: LiteralString = (
+        "SELECT t.*, (SELECT array_agg(c.version ORDER BY c.version) FROM read.trail c"
+        "  WHERE c.product_id = t.product_id AND c.fact = 'product.fact-corrected'"
+        "  AND (c.data::json ->> 'corrected_version')::bigint = t.version" + correcting + ") AS corrected_by"
+        " FROM read.trail t WHERE product_id = %(id)s AND version > %(after)s"
+        + told
+        + " ORDER BY version LIMIT %(limit)s"
+    )
+    params = {"id": product_id, "after": after, "limit": limit, "versions": versions}
     async with connection.cursor(row_factory=dict_row) as cursor:
-        result = await cursor.execute(
-            "SELECT t.*, (SELECT array_agg(c.version ORDER BY c.version) FROM read.trail c"
-            "  WHERE c.product_id = t.product_id AND c.fact = 'product.fact-corrected'"
-            "  AND (c.data::json ->> 'corrected_version')::bigint = t.version) AS corrected_by"
-            " FROM read.trail t WHERE product_id = %s AND version > %s ORDER BY version LIMIT %s",
-            (product_id, after, limit),
-        )
-        rows = await result.fetchall()
+        rows = await (await cursor.execute(query, params)).fetchall()
     return [{**row, "data": json.loads(row["data"])} for row in rows]

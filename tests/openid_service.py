@@ -17,7 +17,7 @@ from api.app import create_app
 from api.openid import OpenIDDoor, ProvenLogin
 from application.database import service_conninfo
 from application.logs import configure_logs
-from application.seals import master_key
+from application.seals import secret_of
 from application.settings import OpenIDSettings, Settings
 from application.writer import utc_now
 from tests.conftest import projector_for
@@ -49,7 +49,7 @@ def application(settings: Settings) -> FastAPI:
         found = OpenIDSettings.of(settings)
         return OpenIDDoor(found, open_session, clock) if found else None
 
-    master = master_key(settings.master_key, settings.master_key_file)
+    master = secret_of(settings.master_key, settings.master_key_file)
     app = create_app(settings.database_url, master, clock, keys_url=settings.keys_url or "", openid_door=door())
 
     @app.post("/test/door", include_in_schema=False)

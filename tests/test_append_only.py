@@ -22,8 +22,8 @@ Connection = psycopg.Connection[tuple]
 
 TABLES = ("events", "commands", "claims", "personal_reads")
 INSERTS = {
-    "events": "INSERT INTO ocop.events (originator_id, originator_version, topic, state)"
-    " VALUES (gen_random_uuid(), 1, 'product.identified', '{}')",
+    "events": "INSERT INTO ocop.events (originator_id, originator_version, topic, state, leaf_index)"
+    " VALUES (gen_random_uuid(), 1, 'product.identified', '{}', 1000000)",
     "commands": "INSERT INTO ocop.commands (command_id, digest, product_id, from_version, to_version)"
     " VALUES (gen_random_uuid(), '', gen_random_uuid(), 0, 1)",
     "claims": "INSERT INTO ocop.claims (key, product_id) VALUES ('new', gen_random_uuid())",
@@ -228,8 +228,8 @@ def test_even_the_owner_may_not_change_by_inserting(owner: Connection) -> None:
 def test_nobody_chooses_a_position(owner: Connection) -> None:
     with pytest.raises(psycopg.errors.GeneratedAlways):
         owner.execute(
-            "INSERT INTO ocop.events (originator_id, originator_version, topic, state, notification_id)"
-            " VALUES (gen_random_uuid(), 1, 'product.identified', '{}', 1)"
+            "INSERT INTO ocop.events (originator_id, originator_version, topic, state, leaf_index, notification_id)"
+            " VALUES (gen_random_uuid(), 1, 'product.identified', '{}', 1000000, 1)"
         )
 
 

@@ -237,6 +237,14 @@ def test_files_that_are_missing_unlisted_or_unsealed_are_found(tmp_path: Path) -
         ("practice.toml", "\n[provinces]", f"\n[provinces.25.settings]\n{STARS_IN_WORDS}", "not of the kind"),
         ("practice.toml", "\n[provinces]", f"\n[provinces.25.settings]\nx{STARS_IN_WORDS}", "nothing of that name"),
         ("practice.toml", "\n[settings]", "\n[settings", "practice.toml"),
+        (
+            "practice.toml",
+            'radar_spread_points = { value = "1.0"',
+            'radar_spread_points = { value = "near"',
+            "of points",
+        ),
+        ("practice.toml", "radar_decision_seconds = { value = 10", "radar_decision_seconds = { value = 61", "1 to 60"),
+        ("practice.toml", "radar_decision_seconds = { value = 10", "radar_decision_seconds = { value = 0", "1 to 60"),
     ],
 )
 def test_a_contradiction_is_found_even_where_it_was_sealed(

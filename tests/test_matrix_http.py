@@ -261,7 +261,11 @@ def filled_in(template: str, place: Place) -> str | None:
         if key is None:
             return None
         template = template.replace(f"{{{name}}}", key)
-    return template
+    return template + next((query for end, query in ASKED.items() if template.endswith(end)), "")
+
+
+ASKED = {"/compare": "?from_effective=2026-01-01", "/what-if": "?regime=QD26-2026"}
+"""What these routes cannot be asked without."""
 
 
 def read_status(template: str, readers: list[str], area: str, who: Actor, place: Place, case: Case) -> int:
@@ -279,6 +283,8 @@ def read_status(template: str, readers: list[str], area: str, who: Actor, place:
         else:
             seen = covers(who.area, product.commune)
         decided = place.station == "recognised"
+        if template.endswith("/what-if") and seen:
+            return 200 if product.dossier is not None and product.dossier.result is not None else 409
         return 200 if seen and ("{number}" not in template or decided) else 404
     return 200 if covers(who.area, "25") else 404
 

@@ -137,6 +137,7 @@ def kept_and_said(service: Service, url: str, session: str, products: list[str])
     for product in products:
         own += [f"/v1/products/{product}", f"/v1/products/{product}/trail", f"/v1/products/{product}/decisions"]
     lists = ["/v1/products", "/v1/sessions", "/v1/councils", "/v1/worklist", "/v1/certificates", "/v1/decisions"]
+    lists += ["/v1/radar"]
     for role, actor in readers.items():
         for path in [*lists, *own]:
             found[f"GET {path} ({role})"] = service.get(path, actor).content

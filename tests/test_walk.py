@@ -75,9 +75,9 @@ TOLD_BESIDE = ["put-on-agenda", "sheets-opened", "scoring-concluded", "recognise
 """Facts of the product that follow from a command to the session or the book, or beside another fact."""
 
 
-def blocks(language: str) -> list[str]:
-    """The document's fenced blocks in a language."""
-    text = (ROOT / "docs/walk.md").read_text(encoding="utf-8")
+def blocks(language: str, document: str = "docs/walk.md") -> list[str]:
+    """A document's fenced blocks in a language."""
+    text = (ROOT / document).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
@@ -102,18 +102,36 @@ def printed_accounts(service: Service, patience: float = 120) -> str:
 PRINTED = re.compile(r"accounts, printed once:\n(.*?)^Mã xác thực ", re.MULTILINE | re.DOTALL)
 
 
-def walk(service: Service, accounts: str, first_on_path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def walk(
+    service: Service, accounts: str, first_on_path: Path | None = None, document: str = "docs/walk.md"
+) -> subprocess.CompletedProcess[str]:
     """Run the blocks one after another in one bash that stops at the first failure."""
     env = {
         **os.environ,
         "BASE": service.address,
         "OCOP": f"{sys.executable} -m api.cli",
+        "PYTHON": sys.executable,
         "ACCOUNTS": accounts,
     }
     if first_on_path:
         env["PATH"] = f"{first_on_path}{os.pathsep}{env['PATH']}"
-    command = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh"))]
+    command = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh", document))]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=240, check=False)
+
+
+def test_an_inspector_takes_the_tea_home_and_finds_the_forgery(
+    walked_service: Service, accounts: str, shim: Path, tmp_path: Path
+) -> None:
+    """docs/inspector.md as it stands: known when, why four stars, the package verified, one character changed."""
+    done = walk(walked_service, accounts, None if shutil.which("curl") else shim, "docs/inspector.md")
+
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    now, then, cited, number, _, *said = done.stdout.splitlines()
+    assert now != then
+    assert "'checkpoint': {'size': " in cited
+    assert number == "1"
+    # The blocks themselves end in an error where the package does not verify, or the forged one does.
+    assert sum("leaf" in line for line in said) > 0
 
 
 def without_positions(value: Any) -> Any:

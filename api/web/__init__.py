@@ -42,7 +42,12 @@ def _templates() -> Environment:
 
 def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
     """A template as an answer. ``values``: what it shows; all of it is escaped."""
-    return HTMLResponse(_templates().get_template(name).render(values), status, {**SAFE_HEADERS, **(headers or {})})
+    return HTMLResponse(rendered(name, **values), status, {**SAFE_HEADERS, **(headers or {})})
+
+
+def rendered(template: str, /, **values: Any) -> str:
+    """A template as text. ``values``: what it shows; all of it is escaped."""
+    return _templates().get_template(template).render(values)
 
 
 @cache

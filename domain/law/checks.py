@@ -3,16 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from itertools import pairwise
 
 from pydantic import ValidationError
 
 from domain.law.areas import areas
-from domain.law.models import CouncilRules, Criterion, Entry, Practice, Regime, Section, Sheet, rules_within
+from domain.law.models import CouncilRules, Criterion, Entry, Practice, Regime, Section, Setting, Sheet, rules_within
 
 COMMUNE = "commune"
 """The level that checks and reports; it evaluates nothing, so no regime lists it."""
 
+
+LONGEST_GAP = 60
+"""Seconds between decisions that may be asked for: the radar looks at them minute by minute, with the minute before."""
 
 REASON = "suy luận:"
 """What stands before the reason of an inference, in its legal basis."""
@@ -148,6 +152,7 @@ def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
     """Provinces exist and overrule only what there is to overrule; raises BrokenRules."""
     regimes = list(regimes)
     check_marks("practice.toml", practice)
+    _check_radar("practice.toml", practice.settings)
     known = {*practice.competences, *(c for regime in regimes for c in regime.competences)}
     for code, own in practice.provinces.items():
         where = f"practice.toml: provinces.{code}"
@@ -165,9 +170,21 @@ def check_practice(practice: Practice, regimes: Iterable[Regime]) -> None:
         for name, setting in own.settings.items():
             if type(setting.value) is not type(practice.settings[name].value):
                 raise BrokenRules(f"{where}.settings.{name}: not of the kind that it overrules")
+        _check_radar(where, own.settings)
         for regime in regimes:
             try:
                 rules = CouncilRules.model_validate({**regime.council.model_dump(), **own.council})
             except ValidationError as broken:
                 raise BrokenRules(f"{where}.council: {broken}") from None
             check_marks(f"{where}.council", rules)
+
+
+def _check_radar(where: str, settings: Mapping[str, Setting]) -> None:
+    for name in settings.keys() & {"radar_boundary_points", "radar_spread_points", "radar_member_points"}:
+        try:
+            Fraction(str(settings[name].value))
+        except ValueError:
+            raise BrokenRules(f"{where}.settings.{name}: not a number of points") from None
+    seconds = settings.get("radar_decision_seconds")
+    if seconds is not None and not 0 < int(str(seconds.value)) <= LONGEST_GAP:
+        raise BrokenRules(f"{where}.settings.radar_decision_seconds: from 1 to {LONGEST_GAP}")

@@ -39,6 +39,8 @@ class Outlook:
 def outlook(product: Product, law: LawBook) -> Outlook:
     """Tasks and missing items of a product where it stands now."""
     desk = _Desk(product, law)
+    if desk.out_of_order():
+        return Outlook((), _missing(product, law))
     tasks = {t.command: t for t in [*desk.step_tasks(), *desk.from_a_level_gone(), *desk.notification()]}
     return Outlook(tuple(t for t in tasks.values() if t.roles), _missing(product, law))
 
@@ -81,6 +83,17 @@ class _Desk:
 
     def _term(self, command: str, term: Term) -> Task:
         return self._task(command, term.end(self.product.since), term)
+
+    def out_of_order(self) -> bool:
+        """Whether a dossier was worked on that, by the day asked of, had been sent to no level: nobody's turn.
+
+        Only as of a day in the past, where acts were entered with days in another order.
+        """
+        p = self.product
+        if p.dossier is None or self.regime is None or self.regime.knows(p.dossier.level):
+            return False
+        at_the_commune = p.dossier.decided or p.phase in (Phase.FILED, Phase.REPORTED)
+        return p.dossier.result is not None or not at_the_commune
 
     def step_tasks(self) -> list[Task]:
         """What the phase itself waits for."""

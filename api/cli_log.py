@@ -1,0 +1,142 @@
+"""The command line's part of keeping the log: ``ocop verify``, ``ocop backup``, ``ocop restore``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.cli_keys import prepared_keys
+from api.installation import installed_settings
+from application.backup import JOURNAL, KEYS, BadBackup, backup, restore
+from application.database import EmbeddedPostgres, migrate
+from application.logs import configure_logs
+from application.proof.audit import Point
+from application.proof.keys import LogKey
+from application.proof.memory import Memory, missing
+from application.proof.stored import audited
+from application.settings import Settings
+from domain.proof.note import BadNote, Key, verify
+
+console = Console(stderr=True)
+NoteFiles = Annotated[
+    list[Path] | None, typer.Option("--checkpoint", help="Signed notes kept elsewhere.", exists=True, dir_okay=False)
+]
+Keys = Annotated[list[str] | None, typer.Option("--key", help="Verifier keys of the log; default: this service's.")]
+Journal = Annotated[Path | None, typer.Option(help="File of the journal.", dir_okay=False)]
+KeyStore = Annotated[Path | None, typer.Option(help="File of the key store: keep it apart.", dir_okay=False)]
+
+
+def verify_command(
+    every: Annotated[bool, typer.Option("--all", help="Every fact, not only what is remembered.")] = False,
+    checkpoints: NoteFiles = None,
+    keys: Keys = None,
+) -> None:
+    """Hold the facts against what was signed: signed checkpoints, the one remembered, and those given as files."""
+    settings = installed_settings()
+    configure_logs(settings.log_format)
+    with _journal(settings) as url:
+        if not every:
+            lost = missing(url, Memory(settings.log_memory))
+            if lost is not None:
+                _say(f"thiếu điểm kiểm tra gồm {lost.size} sự kiện / the checkpoint over {lost.size} facts is missing")
+                raise typer.Exit(1)
+            _say("Khớp với điểm kiểm tra đã ghi nhớ. Dùng --all để kiểm tra mọi sự kiện.")
+            _say("It holds the checkpoint remembered. Use --all to verify every fact.")
+            return
+        if not _verified(settings, url, checkpoints or [], keys or []):
+            raise typer.Exit(1)
+
+
+def backup_command(journal: Journal = None, keys: KeyStore = None) -> None:
+    """Write a backup of the journal, of the key store, or of both, each into a file of its own."""
+    settings = installed_settings()
+    configure_logs(settings.log_format)
+    if journal is None and keys is None:
+        raise typer.BadParameter("--journal, --keys")
+    with _journal(settings) as url:
+        if journal is not None:
+            _told("sao lưu / backed up", backup(settings.owner_database_url or url, JOURNAL, journal).rows, journal)
+    if keys is not None:
+        keys_url, embedded = prepared_keys(settings)
+        _told("sao lưu / backed up", backup(settings.owner_keys_url or keys_url, KEYS, keys).rows, keys)
+        if embedded is not None:
+            embedded.leave()
+
+
+def restore_command(journal: Journal = None, keys: KeyStore = None, checkpoints: NoteFiles = None) -> None:
+    """Restore into new databases and verify every fact; the next start destroys again the keys that were destroyed."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_format)
+    if journal is None and keys is None:
+        raise typer.BadParameter("--journal, --keys")
+    try:
+        if keys is not None:
+            keys_url, embedded = prepared_keys(settings)
+            _told("phục hồi / restored", restore(settings.owner_keys_url or keys_url, KEYS, keys).rows, keys)
+            if embedded is not None:
+                embedded.leave()
+        if journal is not None:
+            with _journal(settings) as url:
+                owner = settings.owner_database_url or url
+                migrate(owner)
+                _told("phục hồi / restored", restore(owner, JOURNAL, journal).rows, journal)
+                if not _verified(settings, url, checkpoints or [], []):
+                    raise typer.Exit(1)
+    except BadBackup as bad:
+        console.print(f"Không phục hồi gì / nothing was restored: {bad}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _journal(settings: Settings) -> Iterator[str]:
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.var)
+    try:
+        yield settings.database_url or (embedded.start() if embedded else "")
+    except psycopg.OperationalError as error:
+        console.print(f"[red]Cơ sở dữ liệu không trả lời / the database does not answer: {type(error).__name__}[/red]")
+        raise typer.Exit(2) from None
+    finally:
+        if embedded is not None:
+            embedded.leave()
+
+
+def _verified(settings: Settings, url: str, files: list[Path], vkeys: list[str]) -> bool:
+    """Verify everything with progress, say what was found; whether it is all as signed."""
+    try:
+        keys = [Key.parse(vkey) for vkey in vkeys] or [Key.parse(LogKey.of(settings).vkey)]
+        kept = [_point(file, keys) for file in files]
+    except (BadNote, OSError, UnicodeDecodeError) as bad:
+        console.print(f"Không dùng được / cannot be used: {bad}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    remembered = Memory(settings.log_memory).last()
+    if remembered is not None:
+        kept.append(Point(remembered.size, remembered.root, str(settings.log_memory.name)))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("sự kiện / facts", total=None)
+        report = audited(url, keys, kept, lambda done, whole: progress.update(task, completed=done, total=whole))
+    for fault in report.faults:
+        console.print(str(fault), style="red", markup=False, soft_wrap=True)
+    _say(f"{report.size} sự kiện, {report.points} điểm kiểm tra, {len(report.faults)} lỗi")
+    _say(f"{report.size} facts, {report.points} checkpoints, {len(report.faults)} faults")
+    return not report.faults
+
+
+def _point(file: Path, keys: list[Key]) -> Point:
+    checkpoint, by = verify(file.read_text(encoding="utf-8"), keys)
+    if not by:
+        raise BadNote(f"{file.name} is not signed by a known key")
+    return Point(checkpoint.size, checkpoint.root, file.name)
+
+
+def _told(what: str, rows: dict[str, int], path: Path) -> None:
+    _say(f"{what}: {path.name}: " + ", ".join(f"{table} {count}" for table, count in rows.items()))
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

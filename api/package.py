@@ -1,0 +1,179 @@
+"""The case package (hồ sơ vụ việc): a product's whole journey with its proofs, to be verified without the service.
+
+The facts are the stored bytes: personal data in them stays sealed, and erased stays erased.
+"""
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from psycopg import AsyncConnection
+
+from api.log import fetched, latest
+from api.problems import Problem
+from api.security import Caller
+from api.supervisors import fresh, no_such_product, today
+from api.web import rendered
+from domain.proof.merkle import inclusion_path, inclusion_proof
+from domain.proof.note import parse
+from projections.scope import Scope
+from projections.status import product_status
+from projections.trail import trail_of
+
+router = APIRouter(prefix="/v1", tags=["supervisors"])
+
+FACTS = (
+    "SELECT leaf_index, notification_id, originator_version, topic, state FROM ocop.events"
+    " WHERE originator_id = %s ORDER BY originator_version"
+)
+MOST = 100_000
+"""Facts of the longest journey that is packed."""
+README = """HỒ SƠ HÀNH TRÌNH SẢN PHẨM OCOP – cách kiểm chứng, không cần mạng
+
+1. chronicle.html: đọc và in. facts.json: các sự kiện. evidence.json: mã băm SHA-256 của tài liệu minh chứng.
+2. Kiểm chứng bằng máy tính có Python 3.11 và gói cryptography:
+       python verifier.py bundle.json --key "<khóa của nhật ký>"
+   hoặc mở verifier.html bằng trình duyệt rồi chọn tệp bundle.json.
+3. Khóa của nhật ký (vkey) phải lấy từ nơi khác hồ sơ này: GET /v1/log/key, hoặc từ cơ quan làm chứng.
+   Không có khóa đó, việc kiểm chứng chỉ cho biết hồ sơ không tự mâu thuẫn.
+4. Tệp tài liệu minh chứng do chủ thể giữ: so mã băm của tệp với evidence.json.
+5. Dữ liệu cá nhân ở dạng niêm phong; phần đã xoá không mở lại được.
+
+THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
+
+1. chronicle.html to read and print; facts.json, the facts; evidence.json, SHA-256 of the evidence documents.
+2. With Python 3.11 and the package cryptography: python verifier.py bundle.json --key "<the log's key>"
+   or open verifier.html in a browser and choose bundle.json.
+3. The log's key (vkey) comes from elsewhere than this package: GET /v1/log/key, or the witness.
+   Without it, verification shows only that the package does not contradict itself.
+4. Evidence files stay with the producer: compare the hash of a file with evidence.json.
+5. Personal data is sealed; what was erased does not open any more.
+"""
+
+
+@router.get("/products/{product_id}/package", dependencies=[Depends(fresh)], response_class=Response)
+async def package(request: Request, actor: Caller, product_id: UUID) -> Response:
+    """A zip with the chronicle to read, the facts, evidence hashes, proofs, signed checkpoint and both verifiers."""
+    state = request.app.state
+    async with state.pool.connection() as connection:
+        row = await product_status(connection, Scope.of(actor), product_id, today(request))
+        if row is None:
+            raise no_such_product()
+        trail = await trail_of(connection, product_id, 0, MOST)
+        size, note = await latest(connection)
+        stored = await (await connection.execute(FACTS, (product_id,))).fetchall()
+        if any(leaf >= size for leaf, *_ in stored) or len(stored) != len(trail):
+            raise _not_signed_yet()
+        proofs = await _proofs(connection, [leaf for leaf, *_ in stored], size)
+    checkpoint = parse(note).checkpoint
+    bundle = {
+        "format": "ocop-bundle/1",
+        "log": {"vkey": state.log_key.vkey},
+        "witnesses": [],
+        "checkpoint": note,
+        "facts": [
+            {
+                "leaf_index": leaf,
+                "position": position,
+                "stream": str(product_id),
+                "version": version,
+                "name": name,
+                "state": _text(bytes(content)),
+                "proof": [_text(hash_) for hash_ in proofs[leaf]],
+            }
+            for leaf, position, version, name, content in stored
+        ],
+    }
+    told = [{**entry, "leaf_index": fact[0]} for entry, fact in zip(trail, stored, strict=True)]
+    page = rendered(
+        "chronicle.html",
+        name=row["name"],
+        place=row["commune"]["name"],
+        product_id=product_id,
+        size=size,
+        root=_text(checkpoint.root),
+        made_at=state.clock(),
+        facts=told,
+    )
+    parts = {
+        "README.txt": README.encode(),
+        "chronicle.html": page.encode(),
+        "facts.json": _json([_readable(fact) for fact in stored]),
+        "evidence.json": _json(_evidence(stored)),
+        "bundle.json": _json(bundle),
+        "checkpoint.txt": note.encode(),
+        "verifier.py": _shipped("verifier.py"),
+        "verifier.html": _shipped("verifier.html"),
+    }
+    whole = await to_thread.run_sync(_zipped, parts, state.clock())
+    named = {"Content-Disposition": f'attachment; filename="ocop-{product_id}-{size}.zip"', "Cache-Control": "no-store"}
+    return Response(whole, media_type="application/zip", headers=named)
+
+
+async def _proofs(connection: AsyncConnection[Any], leaves: Sequence[int], size: int) -> dict[int, list[bytes]]:
+    nodes = {at for leaf in leaves for part in inclusion_path(leaf, size) for at in part}
+    tree = await fetched(connection, nodes, size)
+    return {leaf: inclusion_proof(leaf, size, tree.node) for leaf in leaves}
+
+
+def _readable(fact: tuple[Any, ...]) -> dict[str, Any]:
+    leaf, position, version, name, content = fact
+    return {"leaf_index": leaf, "position": position, "version": version, "name": name, **json.loads(bytes(content))}
+
+
+def _evidence(stored: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Every SHA-256 of a file that a fact names, with the version of the fact and the field."""
+    return [
+        {"version": version, "fact": name, "field": field, "sha256": found}
+        for _, _, version, name, content in stored
+        for field, found in _sums(json.loads(bytes(content)), "")
+    ]
+
+
+def _sums(value: Any, path: str) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        pairs = [(f"{path}.{key}".lstrip("."), held) for key, held in value.items()]
+    elif isinstance(value, list):
+        pairs = [(f"{path}.{number}", held) for number, held in enumerate(value)]
+    else:
+        return [(path, value)] if path.endswith("sha256") and isinstance(value, str) else []
+    return [found for name, held in pairs for found in _sums(held, name)]
+
+
+def _shipped(name: str) -> bytes:
+    return files("api.proof").joinpath(name).read_bytes()
+
+
+def _zipped(parts: Mapping[str, bytes], at: datetime) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, at.timetuple()[:6]), content, zipfile.ZIP_DEFLATED)
+    return whole.getvalue()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _not_signed_yet() -> Problem:
+    return Problem(
+        "not-ready",
+        "Sự kiện mới nhất chưa nằm dưới điểm kiểm tra đã ký.",
+        "The newest fact is not under a signed checkpoint yet.",
+        hint_vi="Thử lại sau một giây.",
+        hint_en="Try again in a second.",
+    )
