@@ -111,8 +111,9 @@ def create_app(
         shredder = Shredder(
             state.writer.run, state.journal.command, state.keeper, granted_in(pool), cases_in(pool), law, clock
         )
-        beside = [asyncio.create_task(part.run()) for part in (state.freshness, calendar, shredder)]
-        beside.append(asyncio.create_task(sweep(pool, clock)))
+        # On an older state nothing is written, and no key destroyed: what kept it may be in what is missing.
+        running = [part.run() for part in (state.freshness, *(() if missing else (calendar, shredder)))]
+        beside = [asyncio.create_task(part) for part in (*running, sweep(pool, clock))]
         try:
             yield
         finally:

@@ -24,7 +24,7 @@ from domain.asof import happened
 from domain.decide import EARLIEST_YEAR
 from domain.law.calendar import LEGAL_ZONE, legal_date
 
-PATIENCE, LOOK_EVERY = 2.0, 0.05
+PATIENCE, LOOK_EVERY = 1.5, 0.1
 """Seconds for which a checkpoint over the newest fact is waited for, and between two looks."""
 _POSITION = re.compile(r"^position:([0-9]{1,18})$")
 _DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
@@ -119,7 +119,8 @@ async def _signed_over(request: Request, position: int) -> tuple[int, bytes] | N
     journal, limiter = request.app.state.journal, request.app.state.feed
     for _ in range(int(PATIENCE / LOOK_EVERY)):
         found: tuple[int, bytes] | None = await to_thread.run_sync(journal.signed_over, position, limiter=limiter)
-        if found is not None or not position or request.app.state.log_key is None:
+        state = request.app.state
+        if found is not None or not position or state.log_key is None or state.missing is not None:
             return found
         await asyncio.sleep(LOOK_EVERY)
     return None

@@ -28,7 +28,7 @@ from api.cli_openid import identity
 from api.cli_witness import witness
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
 from api.demonstration.loader import load_demonstration
-from api.installation import installed_settings
+from api.installation import installed_settings, lost_checkpoint
 from api.openid import OpenIDDoor
 from api.openid_session import open_session
 from application.appointing import Appointment, appoint
@@ -43,7 +43,6 @@ from application.database import (
 from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
 from application.proof.keys import LogKey
-from application.proof.memory import Memory, missing
 from application.proof.witnesses import Witness, witnessed, witnesses_of
 from application.seals import Keeper, fits, secret_of
 from application.settings import BadSettings, OpenIDSettings, Settings
@@ -126,7 +125,7 @@ def serve(
         )
         raise typer.Exit(1)
     log_key = LogKey.of(settings)
-    lost = missing(url, Memory(settings.log_memory), witnessed(witnesses, log_key))
+    lost = lost_checkpoint(settings, url, witnessed(witnesses, log_key))
     if lost is not None:
         _say_rolled_back(lost)
     stopping = threading.Event()
@@ -166,7 +165,7 @@ def serve(
                 return
         ready = f"OCOP is ready at {address} after {time.perf_counter() - began:.1f} s  (API: {address}/docs)"
         console.print(ready, soft_wrap=True)
-        if demo:
+        if demo and lost is None:
             show(url, keys_url, master, address)
             console.print(ready, soft_wrap=True)
 
@@ -342,7 +341,8 @@ def appoint_administrator(
             journal = Journal(url, pool_size=1)
             today = legal_date(utc_now())
             appointment = Appointment(actor, decision, signer, today)
-            person = appoint(Writer(journal, law_book(), keeper), [appointment])[actor.person]
+            lost = lost_checkpoint(settings, url)
+            person = appoint(Writer(journal, law_book(), keeper, missing=lost), [appointment])[actor.person]
             journal.close()
         password = carried_out(lambda accounts, _: accounts.open(person, login))
     except (ValidationError, Refusal) as error:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from api.cli_access import carried_out
 from api.cli_keys import prepared_keys
+from api.installation import lost_checkpoint
 from application.access.accounts import Accounts
 from application.database import EmbeddedPostgres, is_current, service_conninfo
 from application.directory import Directory
@@ -33,6 +34,7 @@ from application.writer import Writer, utc_now
 from domain.law.areas import areas
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
+from domain.proof.note import Checkpoint
 from domain.values import Actor, Role
 
 imports = typer.Typer(no_args_is_help=True, help="Registers of certificates (sổ theo dõi) out of Excel.")
@@ -159,16 +161,19 @@ def _load(settings: Settings, url: str, reading: Reading, actor: Actor) -> Loade
     with pool:
         keeper = Keeper(master, DatabaseKeys(pool))
         try:
-            return asyncio.run(_through_the_writer(journal, keeper, reading, actor))
+            lost = lost_checkpoint(settings, url)
+            return asyncio.run(_through_the_writer(journal, keeper, reading, actor, lost))
         finally:
             journal.close()
             if embedded_keys is not None:
                 embedded_keys.leave()
 
 
-async def _through_the_writer(journal: Journal, keeper: Keeper, reading: Reading, actor: Actor) -> Loaded:
+async def _through_the_writer(
+    journal: Journal, keeper: Keeper, reading: Reading, actor: Actor, lost: Checkpoint | None
+) -> Loaded:
     law = law_book()
-    writer = Writer(journal, law, keeper)
+    writer = Writer(journal, law, keeper, missing=lost)
     writer.start(asyncio.get_running_loop())
     try:
         return await load(reading, writer.run, keeper, law, actor, journal.streams)

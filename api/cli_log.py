@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli_keys import prepared_keys
-from api.installation import installed_settings
+from api.installation import installed_settings, lost_checkpoint
 from application.backup import JOURNAL, KEYS, BadBackup, backup, restore
 from application.database import EmbeddedPostgres, migrate
 from application.logs import configure_logs
 from application.proof.audit import Point
 from application.proof.keys import LogKey
-from application.proof.memory import Memory, missing
+from application.proof.memory import Memory
 from application.proof.stored import audited
 from application.settings import Settings
 from domain.proof.note import BadNote, Key, verify
@@ -41,7 +41,7 @@ def verify_command(
     configure_logs(settings.log_format)
     with _journal(settings) as url:
         if not every:
-            lost = missing(url, Memory(settings.log_memory))
+            lost = lost_checkpoint(settings, url)
             if lost is not None:
                 _say(f"thiếu điểm kiểm tra gồm {lost.size} sự kiện / the checkpoint over {lost.size} facts is missing")
                 raise typer.Exit(1)
@@ -68,27 +68,34 @@ def backup_command(journal: Journal = None, keys: KeyStore = None) -> None:
             embedded.leave()
 
 
-def restore_command(journal: Journal = None, keys: KeyStore = None, checkpoints: NoteFiles = None) -> None:
+def restore_command(
+    journal: Journal = None, keys: KeyStore = None, checkpoints: NoteFiles = None, vkeys: Keys = None
+) -> None:
     """Restore into new databases and verify every fact; the next start destroys again the keys that were destroyed."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     if journal is None and keys is None:
         raise typer.BadParameter("--journal, --keys")
+    if keys is not None:
+        keys_url, embedded = prepared_keys(settings)
+        _restored(settings.owner_keys_url or keys_url, KEYS, keys)
+        if embedded is not None:
+            embedded.leave()
+    if journal is not None:
+        with _journal(settings) as url:
+            owner = settings.owner_database_url or url
+            migrate(owner)
+            _restored(owner, JOURNAL, journal)
+            if not _verified(settings, url, checkpoints or [], vkeys or []):
+                raise typer.Exit(1)
+
+
+def _restored(owner_url: str, tables: tuple[str, ...], path: Path) -> None:
     try:
-        if keys is not None:
-            keys_url, embedded = prepared_keys(settings)
-            _told("phục hồi / restored", restore(settings.owner_keys_url or keys_url, KEYS, keys).rows, keys)
-            if embedded is not None:
-                embedded.leave()
-        if journal is not None:
-            with _journal(settings) as url:
-                owner = settings.owner_database_url or url
-                migrate(owner)
-                _told("phục hồi / restored", restore(owner, JOURNAL, journal).rows, journal)
-                if not _verified(settings, url, checkpoints or [], []):
-                    raise typer.Exit(1)
+        _told("phục hồi / restored", restore(owner_url, tables, path).rows, path)
     except BadBackup as bad:
-        console.print(f"Không phục hồi gì / nothing was restored: {bad}", style="red", markup=False, soft_wrap=True)
+        told = f"Không phục hồi gì từ tệp này / nothing was restored from this file: {bad}"
+        console.print(told, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
 
 

@@ -1,6 +1,7 @@
 """The case package (hồ sơ vụ việc): a product's whole journey with its proofs, to be verified without the service.
 
-The facts are the stored bytes: personal data in them stays sealed, and erased stays erased.
+The facts are the stored bytes: personal data in them stays sealed, and erased stays erased. Facts from before personal
+data was sealed hold it in clear; that somebody was given it is written down.
 """
 
 import base64
@@ -23,8 +24,11 @@ from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, no_such_product, today
 from api.web import rendered
+from domain.personal import Spot, visited
 from domain.proof.merkle import inclusion_path, inclusion_proof
 from domain.proof.note import parse
+from domain.sealing import sealed_field
+from projections.personal_reads import PersonalRead, note_reads
 from projections.scope import Scope
 from projections.status import product_status
 from projections.trail import trail_of
@@ -74,6 +78,9 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
         if any(leaf >= size for leaf, *_ in stored) or len(stored) != len(trail):
             raise _not_signed_yet()
         proofs = await _proofs(connection, [leaf for leaf, *_ in stored], size)
+        if fields := _in_clear(stored):
+            read = PersonalRead(product_id, row["commune"]["code"], tuple(sorted(set(fields))), len(fields))
+            await note_reads(connection, actor, request.scope["route"].path, [read])
     checkpoint = parse(note).checkpoint
     bundle = {
         "format": "ocop-bundle/1",
@@ -123,6 +130,20 @@ async def _proofs(connection: AsyncConnection[Any], leaves: Sequence[int], size:
     nodes = {at for leaf in leaves for part in inclusion_path(leaf, size) for at in part}
     tree = await fetched(connection, nodes, size)
     return {leaf: inclusion_proof(leaf, size, tree.node) for leaf in leaves}
+
+
+def _in_clear(stored: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Personal fields that stand in clear: in facts from before such fields were sealed."""
+    fields: list[str] = []
+
+    def note(spot: Spot, value: Any) -> Any:
+        if sealed_field(value) is None:
+            fields.append(spot.field)
+        return value
+
+    for _, _, version, name, content in stored:
+        visited(name, version, json.loads(bytes(content))["data"], note)
+    return fields
 
 
 def _readable(fact: tuple[Any, ...]) -> dict[str, Any]:

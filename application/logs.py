@@ -7,12 +7,15 @@ import queue
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
 
 PAUSE = 0.02
 """Seconds in which lines come together before they are written."""
+MOST_WAITING = 100_000
+"""Lines that wait at most."""
 
 
 def configure_logs(log_format: str | None = None) -> None:
@@ -55,8 +58,9 @@ class Lines:
         atexit.register(self._end)
 
     def write(self, text: str) -> None:
-        """Take a text; it is written soon."""
-        self._waiting.put(text)
+        """Take a text; it is written soon. Lost where the file has taken nothing for very long."""
+        if self._waiting.qsize() < MOST_WAITING:
+            self._waiting.put(text)
 
     def flush(self) -> None:
         """Nothing to do: the thread writes as soon as it can."""
@@ -70,8 +74,9 @@ class Lines:
         while not ended:
             taken = [self._waiting.get()]
             time.sleep(PAUSE)
-            while not self._waiting.empty():
+            while not self._waiting.empty() and len(taken) < MOST_WAITING:
                 taken.append(self._waiting.get())
             ended = None in taken
-            self._file.write("".join(text for text in taken if text is not None))
-            self._file.flush()
+            with suppress(OSError, ValueError):  # a full disk, a closed pipe: the next lines may find it better
+                self._file.write("".join(text for text in taken if text is not None))
+                self._file.flush()

@@ -261,23 +261,29 @@ class BatchSeals:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._assumed: dict[tuple[UUID, str], Living] = {}
+        self._used: dict[tuple[UUID, str], Living] = {}
         self.seal, self.unseal, self.reveal = keeper.seal, keeper.unseal, keeper.reveal
         self.subject, self.digest, self.open_field = keeper.subject, keeper.digest, keeper.open_field
 
     def seal_field(self, subject: UUID, purpose: str, place: str, value: Any) -> SealedField:
         """Encrypt a JSON value under the subject's key for a purpose; ``place``: where it stands."""
-        living = self._assumed.get((subject, purpose)) or self._keeper.last_known(subject, purpose)
-        if living is None or not self._keeper.is_recent(living):
-            living = self._assumed[subject, purpose] = living or self._keeper.made_up(subject, purpose)
+        living = self._used.get((subject, purpose))
+        if living is None:
+            living = self._keeper.last_known(subject, purpose) or self._keeper.made_up(subject, purpose)
+            self._used[subject, purpose] = living
         return living.seal(place, value)
 
     def keep(self) -> bool:
         """Have the store keep the keys used; False: a subject has another key, what was sealed must not be stored."""
-        if not self._assumed:
-            return True
-        kept = {living.key.key_id for living in self._keeper.make(list(self._assumed.values()))}
-        return all(living.key.key_id in kept for living in self._assumed.values())
+        assumed = [living for living in self._used.values() if not self._keeper.is_recent(living)]
+        kept = {living.key.key_id for living in self._keeper.make(assumed)} if assumed else set()
+        for place, used in self._used.items():
+            if used.key.key_id not in kept:
+                # What was destroyed here meanwhile is known no more, or is another key by now.
+                known = self._keeper.last_known(*place)
+                if known is None or known.key.key_id != used.key.key_id:
+                    return False
+        return True
 
 
 def _mac(secret: bytes) -> hmac.HMAC:

@@ -20,7 +20,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from application.proof.memory import Memory
+from application.proof.memory import Forgotten, Memory
 from application.seals import secret_of
 from domain.proof.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
 from domain.proof.note import (
@@ -213,7 +213,10 @@ class Witness:
     def _knows_all(self) -> bool:
         """Whether the database holds whatever is remembered beside it."""
         query = "SELECT 1 FROM cosigned WHERE origin = ? AND size = ? AND root = ?"
-        kept = [Memory(path).last() for path in self._memories.glob("*.checkpoint")]
+        try:
+            kept = [Memory(path).last() for path in self._memories.glob("*.checkpoint")]
+        except Forgotten:
+            return False
         return all(c and self._db.execute(query, (c.origin, c.size, c.root)).fetchone() for c in kept)
 
     def _memory(self, origin: str) -> Memory:

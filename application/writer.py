@@ -110,8 +110,6 @@ class Writer:
 
     async def run(self, order: Order) -> Answer:
         """Carry out one order; raises Refusal."""
-        if self._missing is not None:
-            raise rolled_back(self._missing)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.put((order, future))
         return await future
@@ -157,6 +155,10 @@ class Writer:
         ``settled`` is told outcomes, by the order's index, as soon as they are known: what was stored
         together does not wait for what is settled alone.
         """
+        if self._missing is not None:
+            refused: list[Answer | BaseException] = [rolled_back(self._missing) for _ in orders]
+            settled(dict(enumerate(refused)))
+            return refused
         outcomes: Outcomes = {}
         patience = time.monotonic() + PATIENCE
         try:

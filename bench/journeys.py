@@ -306,7 +306,8 @@ def store(
             for journey, index in chunk:
                 step = journey.template.steps[index]
                 state = step.state % journey.words
-                events.append(_row(journey.streams[step.stream], _bigint(step.version), step.name, state))
+                place = journey.streams[step.stream], _bigint(step.version)
+                events.append(_row(*place, step.name, state, _bigint(done + len(events) - 1)))
                 products += index == 0
                 if step.begins is not None:
                     stream, before, after = step.begins
@@ -317,7 +318,7 @@ def store(
                     if (claim := journey.claim) is not None:
                         claims.append(_row(claim, journey.streams[0]))
             for table, rows in (
-                ("events (originator_id, originator_version, topic, state)", events),
+                ("events (originator_id, originator_version, topic, state, leaf_index)", events),
                 ("commands (command_id, digest, product_id, from_version, to_version)", commands),
                 ("claims (key, product_id)", claims),
             ):

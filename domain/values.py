@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -269,6 +270,7 @@ def one_spelling(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+@lru_cache(20_000)  # names of products come again with every fact
 def without_diacritics(text: str) -> str:
     """Fold for searching: "Mật ong Đà Bắc" → "mat ong da bac"."""
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))

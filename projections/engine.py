@@ -210,7 +210,7 @@ class Projector:
             with connection.transaction(), connection.cursor() as cursor:
                 for table in tables:
                     self._model_of(table).apply(cursor, Identifier("read", table), page)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, StoreError):
             raise
         except Exception as error:
             log.warning("page-applied-table-by-table", error=type(error).__name__, position=facts[-1].position)
@@ -225,7 +225,7 @@ class Projector:
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 self._model_of(table).apply(cursor, Identifier("read", table), page)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, StoreError):
             raise
         except Exception:
             log.exception("page-applied-one-by-one", table=table, position=page.facts[-1].position)

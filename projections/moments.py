@@ -57,6 +57,7 @@ class Moments(ReadModel):
             cycle int NOT NULL, step int NOT NULL, stars int, valid_to date, due date,
             PRIMARY KEY (product_id, day, known_from)
         );
+        CREATE INDEX {i1} ON {table} (product_id, day) WHERE known_to = 4611686018427387904;
     """
 
     def __init__(self, law: LawBook) -> None:
@@ -93,7 +94,10 @@ class Moments(ReadModel):
         put(cursor, table, COLUMNS, (tuple(row[column] for column in COLUMNS) for row in rows))
 
     def _latest(self, cursor: Cursor, table: Identifier, products: list[UUID]) -> dict[UUID, date]:
-        query = SQL("SELECT product_id, max(day) FROM {} WHERE product_id = ANY(%s) GROUP BY product_id").format(table)
+        query = SQL(
+            "SELECT key, day FROM unnest(%s::uuid[]) AS key CROSS JOIN LATERAL"
+            " (SELECT day FROM {} WHERE product_id = key ORDER BY day DESC LIMIT 1) AS m"
+        ).format(table)
         return dict(cursor.execute(query, (products,)).fetchall()) if products else {}
 
     def _row(self, r: Recorded, p: Product) -> dict[str, Any]:

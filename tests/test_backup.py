@@ -127,7 +127,8 @@ def _changed(whole: bytes, draw: random.Random) -> bytes:
     """One bit of a member's content or of the manifest, not of the archive's own idle bytes."""
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         member = draw.choice([info for info in archive.infolist() if info.compress_size > 20])
-    start = member.header_offset + 30 + len(member.filename) + 20
+    header = whole[member.header_offset :][:30]
+    start = member.header_offset + 30 + sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
     at = start + draw.randrange(member.compress_size)
     return whole[:at] + bytes([whole[at] ^ (1 << draw.randrange(8))]) + whole[at + 1 :]
 

@@ -19,7 +19,7 @@ from api.examples import EXAMPLES
 from application.database import migrate
 from application.proof import signer as signing
 from application.proof.keys import LogKey
-from application.proof.memory import Memory, holds, missing
+from application.proof.memory import Forgotten, Memory, holds, missing
 from application.proof.signer import BrokenLog, LogSigner
 from application.recorded import to_bytes
 from domain.proof.leaf import leaf_data
@@ -267,6 +267,7 @@ BAD = [
     "/v1/log/tile/0/001.p/0",
     "/v1/log/tile/0/001.p/999",
     "/v1/log/tile/0/%2e%2e/key",
+    "/v1/log/tile/0/" + "x001/" * 1_000 + "001",
     "/v1/log/tile/9/000",
     "/v1/log/tile/-1/000",
     "/v1/log/tile/x/000",
@@ -332,6 +333,70 @@ def test_what_is_remembered_is_no_hindrance_while_the_journal_holds_it(own_datab
     assert signed(own_database, memory) == 300
     add_facts(own_database, 300)
     assert missing(own_database, memory) is None
+
+
+def test_facts_are_held_whether_or_not_their_tiles_are_stored_yet(
+    own_database: str, memory: Memory, tmp_path: Path
+) -> None:
+    """A backup may hold facts that were signed only after it was made: nothing is missing in it."""
+    add_facts(own_database, 700)
+    hashes = leaves(own_database)
+    for size in (1, 255, 256, 257, 511, 512, 600, 700):
+        memory.keep(sign(Checkpoint(KEY.origin, size, root_of(hashes[:size])), KEY.origin, KEY.private))
+        assert missing(own_database, memory) is None, size
+    add_facts(own_database, 1)
+    assert signed(own_database, Memory(tmp_path / "fresh")) == 701
+    for size in (256, 600, 700, 701):
+        memory.keep(sign(Checkpoint(KEY.origin, size, root_of(leaves(own_database)[:size])), KEY.origin, KEY.private))
+        assert missing(own_database, memory) is None, size
+
+
+def test_another_key_does_not_take_the_log_over(own_database: str, memory: Memory, tmp_path: Path) -> None:
+    add_facts(own_database, 5)
+    signed(own_database, memory)
+    add_facts(own_database, 5)
+    other = LogKey(Ed25519PrivateKey.generate(), KEY.origin)
+    with (
+        psycopg.connect(own_database, autocommit=True) as connection,
+        pytest.raises(BrokenLog, match="another key"),
+    ):
+        LogSigner(own_database, other, Memory(tmp_path / "other")).take_up(connection)
+    assert signed(own_database, memory) == 10
+
+
+def test_a_memory_that_cannot_be_read_is_not_taken_for_none(own_database: str, tmp_path: Path) -> None:
+    file = tmp_path / "log.checkpoint"
+    for content in (b"", b"\xff\xfe", b"half of a no"):
+        file.write_bytes(content)
+        with pytest.raises(Forgotten):
+            missing(own_database, Memory(file))
+
+
+def test_a_signer_whose_disk_is_full_for_a_moment_goes_on(own_database: str, tmp_path: Path) -> None:
+    class Full(Memory):
+        tried = 0
+
+        def keep(self, note: str) -> None:
+            self.tried += 1
+            if self.tried == 1:
+                raise OSError("no space left")
+            super().keep(note)
+
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=LogSigner(own_database, KEY, Full(tmp_path / "log.checkpoint")).run, args=(stop,), daemon=True
+    )
+    thread.start()
+    try:
+        for size in (10, 20):
+            add_facts(own_database, 10)
+            deadline = time.monotonic() + 20
+            while max(checkpoints(own_database), default=0) < size:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def test_one_process_signs_at_a_time_and_another_takes_over(own_database: str, memory: Memory) -> None:

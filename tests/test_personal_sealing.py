@@ -383,6 +383,18 @@ def test_a_batch_is_not_kept_where_a_subject_has_a_key_that_was_not_known_here()
     assert (found, keys.find([key])[0].generation) == (True, 3)
 
 
+def test_a_batch_is_not_kept_when_one_of_its_keys_was_destroyed_meanwhile() -> None:
+    """By this process itself, whose keys count as known for some seconds."""
+    keys, subject = MemoryKeys(), uuid4()
+    seals = Keeper(b"m" * 32, keys, lambda: 0.0)
+    seals.seal_field(subject, "process", "p", "x")
+    batch = seals.batch()
+    batch.seal_field(subject, "process", "p", "x")
+    seals.destroy(subject, ["process"], "request:1")
+    batch.seal_field(subject, "process", "q", "y")
+    assert not batch.keep()
+
+
 def test_the_list_of_destroyed_keys_is_applied_to_a_restored_store(keys: DatabaseKeys) -> None:
     """As after a restore: the backup knows the first key as alive, and the second not at all."""
     subject = uuid4()

@@ -196,6 +196,10 @@ SUPERUSER = {
         599,
     ),
     "another root": ("UPDATE ocop.checkpoints SET root = sha256('x') WHERE tree_size = 600", 599),
+    "a tile's root": (
+        "UPDATE ocop.tiles SET root = set_byte(root, 3, get_byte(root, 3) # 4) WHERE tile_index = 1",
+        256,
+    ),
     "a tile": ("UPDATE ocop.tiles SET hashes = set_byte(hashes, 0, get_byte(hashes, 0) # 1) WHERE tile_index = 1", 256),
 }
 

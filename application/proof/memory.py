@@ -3,7 +3,6 @@
 Whether in a file of ours or at a witness; what a witness has and the database has not goes into the file.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +11,24 @@ from typing import Any
 import psycopg
 
 from application.database import service_conninfo
-from application.proof.tiles import STORED, Tile, Tree, hashes_of, stored, tile_of, unfinished, width_of
-from domain.proof.merkle import perfect_subtrees, tree_root
+from application.proof.tiles import (
+    STORED,
+    WIDTH,
+    Tile,
+    Tree,
+    hashes_in,
+    hashes_of,
+    stored,
+    tile_of,
+    unfinished,
+    width_of,
+)
+from domain.proof.merkle import HASH_BYTES, perfect_subtrees, root_of, tree_root
 from domain.proof.note import BadNote, Checkpoint, parse
+
+
+class Forgotten(Exception):
+    """What was signed last cannot be read: whether the database is an older state, nobody can say."""
 
 
 class Memory:
@@ -34,10 +48,13 @@ class Memory:
         draft.replace(self._path)
 
     def last(self) -> Checkpoint | None:
-        """The checkpoint remembered; None where nothing was, or nothing that can be read."""
-        with contextlib.suppress(OSError, BadNote, UnicodeDecodeError):
+        """The checkpoint remembered, None where none was. Raises Forgotten where what is there cannot be read."""
+        try:
             return parse(self._path.read_text(encoding="utf-8")).checkpoint
-        return None
+        except FileNotFoundError:
+            return None
+        except (OSError, BadNote, UnicodeDecodeError) as error:
+            raise Forgotten(f"{self._path.name}: {error}") from error
 
 
 def holds(url: str, checkpoint: Checkpoint) -> bool:
@@ -70,6 +87,15 @@ def tiles_of(connection: psycopg.Connection[Any], wanted: set[Tile], size: int) 
     """Tiles of the tree over ``size`` facts, the unfinished ones from the facts themselves."""
     found = {Tile(row[0], row[1]): bytes(row[2]) for row in connection.execute(STORED, stored(wanted))}
     for tile in wanted - found.keys():
-        query = unfinished(tile, width_of(tile, size))
-        found[tile] = hashes_of(tile, connection.execute(query.text, query.params))
+        found[tile] = _made(connection, tile, width_of(tile, size))
     return found
+
+
+def _made(connection: psycopg.Connection[Any], tile: Tile, width: int) -> bytes:
+    """The first hashes of a tile that is not stored; from the facts, where the tiles below are not stored either."""
+    query = unfinished(tile, width)
+    hashes = hashes_of(tile, connection.execute(query.text, query.params))
+    while tile.level and len(hashes) < width * HASH_BYTES:
+        below = Tile(tile.level - 1, tile.number * WIDTH + len(hashes) // HASH_BYTES)
+        hashes += root_of(hashes_in(_made(connection, below, WIDTH)))
+    return hashes

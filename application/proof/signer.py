@@ -16,7 +16,7 @@ from application.proof.memory import Memory, missing
 from application.proof.tiles import HEIGHT, LEAVES, WIDTH, Tile, Tree, hashes_in, hashes_of, unfinished, width_of
 from domain.proof.leaf import leaf_data
 from domain.proof.merkle import Frontier, leaf_hash, root_of
-from domain.proof.note import Checkpoint
+from domain.proof.note import BadNote, Checkpoint, Key, verify
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ LOOK_EVERY = 0.5
 PAUSE = 0.2
 """Seconds in which facts come together under one checkpoint."""
 
-LAST = "SELECT tree_size, root FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
+LAST = "SELECT tree_size, root, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 ADD_TILE = "INSERT INTO ocop.tiles (level, tile_index, hashes, root) VALUES (%s, %s, %s, %s)"
 ADD_CHECKPOINT = "INSERT INTO ocop.checkpoints (tree_size, root, note) VALUES (%s, %s, %s)"
 
@@ -63,6 +63,9 @@ class LogSigner:
             except BrokenLog as broken:
                 log.exception("log-broken", where=str(broken))
                 stop.wait(30)
+            except Exception:
+                log.exception("log-signer-failed")
+                stop.wait(2)
 
     def _alone(self, connection: psycopg.Connection[Any], stop: threading.Event) -> bool:
         while not stop.is_set():
@@ -85,7 +88,9 @@ class LogSigner:
         if (lost := missing(self._url, self._memory)) is not None:
             raise BrokenLog(f"the checkpoint over {lost.size} facts that was signed last is not of this database")
         row = connection.execute(LAST).fetchone()
-        size, root = row or (0, Frontier().root())
+        size, root, note = row or (0, Frontier().root(), None)
+        if note is not None and not self._is_ours(note):
+            raise BrokenLog(f"the checkpoint over {size} facts is signed by another key than this service's")
         self._open = []
         edge: dict[Tile, bytes] = {}
         for level in range((size.bit_length() + HEIGHT - 1) // HEIGHT):
@@ -98,6 +103,12 @@ class LogSigner:
         self._tree = Frontier.stored(size, Tree(edge).node)
         if self._tree.root() != bytes(root):
             raise BrokenLog(f"the facts up to leaf {size - 1} are not those of the checkpoint over {size} facts")
+
+    def _is_ours(self, note: str) -> bool:
+        try:
+            return bool(verify(note, [Key.parse(self._key.vkey)])[1])
+        except BadNote:
+            return False
 
     def step(self, connection: psycopg.Connection[Any]) -> int:
         """Take the next facts into the tree and sign a checkpoint over it; how many facts there were."""

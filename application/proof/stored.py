@@ -7,11 +7,13 @@ import psycopg
 
 from application.database import service_conninfo
 from application.proof.audit import UNREADABLE, Audit, Fault, Point, Report, Row
-from application.proof.tiles import LEAVES
+from application.proof.tiles import LEAVES, WIDTH, hashes_in
+from domain.proof.merkle import root_of
 from domain.proof.note import BadNote, Key, verify
 
 PAGE = 10_000
 TILE = "SELECT hashes FROM ocop.tiles WHERE level = 0 AND tile_index = %s"
+TILES = "SELECT level, tile_index, hashes, root FROM ocop.tiles ORDER BY level, tile_index"
 CHECKPOINTS = "SELECT tree_size, root, note FROM ocop.checkpoints ORDER BY tree_size"
 WHERE_IT_WAS = (
     "SELECT leaf_index, notification_id, originator_id, originator_version, topic FROM ocop.events"
@@ -43,7 +45,25 @@ def audited(
 
         audit = Audit(tile, [*signed, *kept])
         audit.faults += unsigned
+        audit.faults += _crooked(connection)
         return audit.run(_facts(connection, progress))
+
+
+def _crooked(connection: Connection) -> list[Fault]:
+    """Tiles whose root is not that of their hashes, or whose hashes are not the roots of the tiles below."""
+    faults, roots = [], dict[tuple[int, int], bytes]()
+    with connection.transaction(), connection.cursor("tiles") as cursor:
+        for level, number, hashes, root in cursor.execute(TILES):
+            roots[level, number] = bytes(root)
+            whole = bytes(root) == root_of(hashes_in(bytes(hashes)))
+            if level and whole:
+                below = (roots.get((level - 1, number * WIDTH + n)) for n in range(WIDTH))
+                whole = hashes_in(bytes(hashes)) == list(below)
+            if not whole:
+                span = WIDTH ** (level + 1)
+                where = number * span, (number + 1) * span - 1
+                faults.append(Fault("tile", *where, f"tile {level}/{number} is not made of what is below it"))
+    return faults
 
 
 def _signed(connection: Connection, keys: list[Key]) -> tuple[list[Point], list[Fault]]:
