@@ -62,13 +62,17 @@ class Journeys:
         fact, by position, of the streams that were told on and not from the start.
         """
         touched: dict[UUID, list[Recorded]] = {}
+        page = list(page)
         for recorded in page:
             touched.setdefault(recorded.originator_id, []).append(recorded)
         states: dict[UUID, Any] = {}
         reload: list[UUID] = []
+        unknown = [key for key, facts in touched.items() if facts[0].originator_version > 1 and key not in self._kept]
+        # After a start, or of a stream that was dropped: as it stood before the page.
+        before = self.load(unknown, page[0].position - 1) if unknown else {}
         for key, facts in touched.items():
             kind = kind_of(facts[0].fact)
-            state = self._kept.get(key) or kind.empty
+            state = before.get(key) or self._kept.get(key) or kind.empty
             if state.version == facts[-1].originator_version:  # this page was followed before
                 states[key] = state
                 continue

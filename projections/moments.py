@@ -19,7 +19,7 @@ from domain.asof import days_of, stood
 from domain.law.book import LawBook
 from domain.product.facts import FactCorrected
 from domain.product.outlook import outlook
-from domain.product.state import Product
+from domain.product.state import Product, evolve
 from domain.stream import Told
 from projections.engine import Cursor, Page, ReadModel, put
 from projections.product_list import Filters, found_by, matching, paged
@@ -112,8 +112,17 @@ class Moments(ReadModel):
         rows: list[dict[str, Any]] = []
         still: dict[date, dict[str, Any]] = {}
         told: list[Told] = []
+        running, latest, in_order = Product(), date.min, True
         for r in facts:
             told.append(r.told)
+            in_order = in_order and r.told.effective_on >= latest and not isinstance(r.fact, FactCorrected)
+            if in_order:  # as most are: nothing told before changes, and the state goes on from the last one
+                running, latest = evolve(running, r.told), r.told.effective_on
+                if latest in still:
+                    still[latest]["known_to"] = r.position
+                still[latest] = self._row_of(r.originator_id, running, latest, r.position)
+                rows.append(still[latest])
+                continue
             days = days_of(told)
             counts = days[r.originator_version]
             for day in sorted(day for day in {*days.values(), *still} if day >= counts):

@@ -1713,6 +1713,7 @@ AT_THE_DOORS = [
         "sessions",
         "sealed",
         "erasure_bounds",
+        "as_of_http",
     )
 ]
 """Tests of logging in, whose problems have no place in the tables here."""
