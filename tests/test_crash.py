@@ -118,7 +118,7 @@ def test_killing_postgresql_and_the_service_loses_nothing_and_doubles_nothing(se
                 kill_service(service)
             load.wait_for(BETWEEN)
             reached = load.acknowledged[-1].facts[-1][2]
-            settled(lambda: projected(service, reached))  # noqa: B023
+            settled(lambda: projected(service, reached), 20)  # noqa: B023
     counts = ", ".join(f"{blows.count(blow)} of {blow}" for blow in ("postgresql", "service", "both"))
     print(f"\n{len(blows)} kills ({counts}) in {time.monotonic() - began:.0f} s: {account(load)}")
 

@@ -1,6 +1,6 @@
 -- The log (nhật ký có chứng minh): a Merkle tree over the stored bytes of every fact, as in RFC 9162.
 -- A fact gets its leaf index in the append's own transaction, without gaps, in the order of positions: no fact without
--- its leaf. Hashes, tiles and signed checkpoints follow within a second (application/log/).
+-- its leaf. Hashes, tiles and signed checkpoints follow (application/proof/).
 
 ALTER TABLE ocop.events ADD COLUMN leaf_index bigint;
 ALTER TABLE ocop.events DISABLE TRIGGER events_append_only;

@@ -1,4 +1,4 @@
-"""The signer: hashes new facts into the tree and signs a checkpoint, a second after the fact at the latest.
+"""The signer: hashes new facts into the tree and signs a checkpoint, within a second where the machine keeps up.
 
 One process at a time. Whatever it keeps in memory follows from the last checkpoint and the tiles stored with it, in
 one transaction; after a crash it begins from there again.

@@ -38,20 +38,6 @@ class Outlook:
 
 def outlook(product: Product, law: LawBook) -> Outlook:
     """Tasks and missing items of a product where it stands now."""
-    known = _KNOWN.get(id(product))
-    if known is None or known[0] is not product or known[1] is not law:
-        if len(_KNOWN) >= MOST_KNOWN:
-            _KNOWN.clear()
-        known = _KNOWN[id(product)] = product, law, _outlook(product, law)
-    return known[2]
-
-
-MOST_KNOWN = 20_000
-_KNOWN: dict[int, tuple[Product, LawBook, Outlook]] = {}
-"""By identity of a state, which never changes: three read models ask for the same one after a page of facts."""
-
-
-def _outlook(product: Product, law: LawBook) -> Outlook:
     desk = _Desk(product, law)
     if desk.out_of_order():
         return Outlook((), _missing(product, law))
