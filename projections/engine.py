@@ -9,6 +9,7 @@ compares, switches the view and drops the old.
 import gc
 import hashlib
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,8 +39,10 @@ PAGE = 5_000
 KEPT_PRODUCTS = 50_000
 STATES_AT_ONCE = 20_000
 POLL_SECONDS = 1.0
-BREATH_SECONDS = 0.02
-"""Between small pages: commands that come close together share one, at a fraction of the work."""
+BREATH_SECONDS = (0.02, 0.1)
+"""Between small pages, at least and at most: commands that come close together share one, at a fraction of the work."""
+BREATH_RATIO = 2
+"""How many times as long as its last page took the projector rests: under load the processor is the commands'."""
 PROJECTOR_LOCK = 7229614
 TABLES_LOCK = 7229615
 REBUILD_LOCK = 7229616
@@ -175,9 +178,12 @@ class Projector:
         connection.execute("LISTEN ocop_events")
         while not stop.is_set():
             with _collector_at_rest():
+                began = time.perf_counter()
                 while not stop.is_set() and (taken := self.step(connection)):
                     if taken < PAGE:
-                        stop.wait(BREATH_SECONDS)
+                        least, most = BREATH_SECONDS
+                        stop.wait(min(max(least, BREATH_RATIO * (time.perf_counter() - began)), most))
+                    began = time.perf_counter()
             for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
 

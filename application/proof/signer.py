@@ -24,7 +24,7 @@ SIGNER_LOCK = 7229630
 PAGE = 20_000
 LOOK_EVERY = 0.5
 """Seconds between two looks for new facts where no notice of them comes."""
-PAUSE = 0.2
+PAUSE = 0.4
 """Seconds in which facts come together under one checkpoint."""
 
 LAST = "SELECT tree_size, root, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"

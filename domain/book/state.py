@@ -1,12 +1,13 @@
 """What decisions need to know of a book: the last number of each kind."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import assert_never
 from uuid import UUID, uuid5
 
 from domain.book.facts import BookFact, DecisionIssued, ProductNumberGiven
+from domain.changing import replace
 from domain.stream import Told
 
 BOOKS = UUID("6f636f70-0000-4000-8000-626f6f6b7300")

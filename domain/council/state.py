@@ -1,9 +1,10 @@
 """What decisions need to know of a council, and how each fact changes it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
+from domain.changing import replace
 from domain.council import facts as f
 from domain.product.rating_facts import Procedure
 from domain.stream import Told

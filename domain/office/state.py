@@ -1,11 +1,12 @@
 """What decisions need to know of an office, and how each fact changes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import assert_never
 from uuid import UUID
 
+from domain.changing import replace
 from domain.office import facts as f
 from domain.stream import Told
 

@@ -1,11 +1,12 @@
 """What a person may do, told from history, and how each fact changes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import assert_never
 from uuid import UUID
 
+from domain.changing import replace
 from domain.person import facts as f
 from domain.stream import Told
 from domain.values import Actor, Delegator, Role

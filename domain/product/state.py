@@ -5,13 +5,14 @@ belongs to a read model.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import assert_never
 from uuid import UUID
 
 from pydantic_core import to_json
 
+from domain.changing import replace
 from domain.product import certificate_facts as c
 from domain.product import facts as f
 from domain.product import rating_facts as r

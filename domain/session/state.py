@@ -1,12 +1,13 @@
 """What decisions need to know of a session, and how each fact changes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from domain.changing import replace
 from domain.council.facts import Member
 from domain.product.rating_facts import Conflict, Procedure, SessionForm
 from domain.sealing import Sealed

@@ -1,11 +1,12 @@
 """What decisions need to know of a subject of personal data: its requests, and how far each has come."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 from uuid import UUID
 
+from domain.changing import replace
 from domain.stream import Told
 from domain.subject.facts import (
     Capacity,
