@@ -1,5 +1,8 @@
 """The command line: ``ocop serve``, ``migrate``, ``rebuild``, ``projections``, ``appoint-administrator`` and others."""
 
+import application.at_start  # noqa: F401
+
+# isort: split
 import gc
 import os
 import signal
@@ -58,6 +61,7 @@ from projections.catalogue import read_models
 from projections.engine import Projector
 from projections.following import follow
 
+gc.enable()
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="OCOP: the six steps as an event stream.")
 cli.add_typer(law, name="law")
 cli.add_typer(imports, name="import")

@@ -4,6 +4,10 @@ The projector, and beside it the log's signer and what goes to its witnesses. It
 OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
 """
 
+import application.at_start  # noqa: F401
+
+# isort: split
+import gc
 import os
 import signal
 import sys
@@ -20,6 +24,7 @@ from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
 
+gc.enable()
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the service still lives."""
 
