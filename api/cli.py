@@ -26,7 +26,7 @@ from api.cli_access import account, carried_out, client
 from api.cli_import import imports
 from api.cli_keys import bury_again, keys, prepared_keys
 from api.cli_law import law
-from api.cli_log import backup_command, restore_command, verify_command
+from api.cli_log import backup_command, change_key_command, restore_command, verify_command
 from api.cli_openid import identity
 from api.cli_witness import witness
 from api.demonstration.accounts import appoint_everybody, is_foreign, let_in, let_out, open_accounts, tell
@@ -46,6 +46,7 @@ from application.database import (
 from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
 from application.proof.keys import LogKey
+from application.proof.succession import known_keys
 from application.proof.witnesses import Witness, witnessed, witnesses_of
 from application.seals import Keeper, fits, secret_of
 from application.settings import BadSettings, OpenIDSettings, Settings
@@ -68,6 +69,7 @@ cli.add_typer(imports, name="import")
 cli.command("verify")(verify_command)
 cli.command("backup")(backup_command)
 cli.command("restore")(restore_command)
+cli.command("change-log-key")(change_key_command)
 cli.add_typer(account, name="account")
 cli.add_typer(client, name="client")
 cli.add_typer(keys, name="keys")
@@ -129,7 +131,7 @@ def serve(
         )
         raise typer.Exit(1)
     log_key = LogKey.of(settings)
-    lost = lost_checkpoint(settings, url, witnessed(witnesses, log_key))
+    lost = lost_checkpoint(settings, url, witnessed(witnesses, log_key.origin, known_keys(url, [log_key.key])))
     if lost is not None:
         _say_rolled_back(lost)
     stopping = threading.Event()

@@ -1,12 +1,13 @@
 """The command line's part of keeping the log: ``ocop verify``, ``ocop backup``, ``ocop restore``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import psycopg
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -14,13 +15,21 @@ from api.cli_keys import prepared_keys
 from api.installation import installed_settings, lost_checkpoint
 from application.backup import JOURNAL, KEYS, BadBackup, backup, restore
 from application.database import EmbeddedPostgres, migrate
+from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
 from application.proof.audit import Point
 from application.proof.keys import LogKey
 from application.proof.memory import Memory
+from application.proof.signer import BrokenLog
 from application.proof.stored import audited
-from application.settings import Settings
+from application.proof.succession import SignerRuns, change_key, known_keys
+from application.seals import Keeper, secret_of
+from application.settings import Settings, origin_file
+from application.store import Journal as EventJournal
+from application.writer import Writer
+from domain.law.book import law_book
 from domain.proof.note import BadNote, Key, verify
+from domain.refusals import Refusal
 
 console = Console(stderr=True)
 NoteFiles = Annotated[
@@ -90,6 +99,47 @@ def restore_command(
                 raise typer.Exit(1)
 
 
+def change_key_command(
+    following: Annotated[
+        Path | None, typer.Option("--next", help="File of the new key, made if it is not there.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Change the log's signing key; the service must be stopped. Given again, it finishes what broke off."""
+    settings = installed_settings()
+    configure_logs(settings.log_format)
+    file = following or settings.log_key_file.with_suffix(".next")
+    old = LogKey.of(settings)
+    new = LogKey(Ed25519PrivateKey.from_private_bytes(secret_of(None, file)), old.origin)
+    keys_url, embedded_keys = prepared_keys(settings)
+    with _journal(settings) as url, key_pool(keys_url) as pool:
+        keeper = Keeper(secret_of(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
+        journal = EventJournal(url)
+        try:
+            writer = Writer(journal, law_book(), keeper, missing=lost_checkpoint(settings, url))
+            size = change_key(url, writer, old, new, Memory(settings.log_memory))
+        except SignerRuns:
+            _stopped("Dịch vụ đang ký nhật ký: dừng nó trước.", "A service signs the log now: stop it first.")
+        except (Refusal, BrokenLog) as error:
+            _stopped(getattr(error, "vi", "Không thay được khóa."), str(error))
+        finally:
+            journal.close()
+    if embedded_keys is not None:
+        embedded_keys.leave()
+    origin_file(settings.log_key_file).write_text(f"{old.origin}\n", encoding="ascii")
+    if settings.log_key is None:
+        file.replace(settings.log_key_file)
+    else:
+        _say(f"Đặt OCOP_LOG_KEY theo nội dung tệp {file} / set OCOP_LOG_KEY to what is in {file}")
+    _say(f"Khóa cũ ký lần cuối ở điểm kiểm tra gồm {size} sự kiện. Báo khóa mới cho bên chứng kiến và người đọc:")
+    _say(f"The old key signed last over {size} facts. Tell witnesses and readers the new key:")
+    print(new.vkey)
+
+
+def _stopped(vi: str, en: str) -> NoReturn:
+    console.print(f"{vi}\n{en}", style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(1) from None
+
+
 def _restored(owner_url: str, tables: tuple[str, ...], path: Path) -> None:
     try:
         _told("phục hồi / restored", restore(owner_url, tables, path).rows, path)
@@ -115,7 +165,8 @@ def _journal(settings: Settings) -> Iterator[str]:
 def _verified(settings: Settings, url: str, files: list[Path], vkeys: list[str]) -> bool:
     """Verify everything with progress, say what was found; whether it is all as signed."""
     try:
-        keys = [Key.parse(vkey) for vkey in vkeys] or [Key.parse(LogKey.of(settings).vkey)]
+        given = [Key.parse(vkey) for vkey in vkeys] or [LogKey.of(settings).key]
+        keys = known_keys(url, given)
         kept = [_point(file, keys) for file in files]
     except (BadNote, OSError, UnicodeDecodeError) as bad:
         console.print(f"Không dùng được / cannot be used: {bad}", style="red", markup=False, soft_wrap=True)
@@ -134,7 +185,7 @@ def _verified(settings: Settings, url: str, files: list[Path], vkeys: list[str])
     return not report.faults
 
 
-def _point(file: Path, keys: list[Key]) -> Point:
+def _point(file: Path, keys: Sequence[Key]) -> Point:
     checkpoint, by = verify(file.read_text(encoding="utf-8"), keys)
     if not by:
         raise BadNote(f"{file.name} is not signed by a known key")

@@ -72,6 +72,17 @@ def trust(
 
 
 @witness.command()
+def distrust(
+    vkey: Annotated[str, typer.Argument(help="A verifier key that the log has changed.")], folder: Folder = FOLDER
+) -> None:
+    """Take no checkpoint of this key any more: its log signs with another one now."""
+    if not _with_witness(folder, None, lambda opened: opened.distrust(vkey)):
+        console.print("Khóa này không được tin. This key was not trusted.", style="red")
+        raise typer.Exit(1)
+    console.print("Không nhận khóa này nữa. This key is taken no more.")
+
+
+@witness.command()
 def evidence(folder: Folder = FOLDER) -> None:
     """Print what was refused though its log signed it: both notes, the proof offered, when and from where."""
 

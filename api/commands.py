@@ -78,7 +78,7 @@ OPENING: dict[str, str] = {
     "request-erasure": "/v1/personal-data/requests",
 }
 """Command that opens a stream → its path."""
-PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person", "subject")}
+PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person", "subject", "log")}
 
 
 def path_of(kind: type[Command]) -> str:

@@ -340,4 +340,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "purposes": ["consent"],
         "keys": [{"key": "00000000-0000-4000-8000-000000000005", "purpose": "consent"}],
     },
+    "change-log-key": {
+        "before": "ocop/vi-du+d498152a+AXbO1fHUEMcY12UlH3jnmLR2NBBQh7NDnDha5NXYB8V9",
+        "now": "ocop/vi-du+db185fc0+AdnMn+YS0Oe+Xu2yH0aUCNtCmT5ofTZDE6ufMm4xAZbg",
+    },
 }

@@ -3,14 +3,17 @@
 import base64
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from psycopg import AsyncConnection
 
 from api.problems import Problem
+from application.proof.audit import Row
 from application.proof.tiles import STORED, WIDTH, Tile, Tree, hashes_of, stored, tile_of, unfinished, width_of
+from application.recorded import from_bytes
+from domain.log.facts import LOG
 from domain.proof.merkle import (
     HASH_BYTES,
     Node,
@@ -26,6 +29,13 @@ router = APIRouter(prefix="/v1/log", tags=["log"])
 
 LATEST = "SELECT tree_size, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 COSIGNED = "SELECT line FROM ocop.cosignatures WHERE tree_size = %s ORDER BY witness"
+CHANGED: LiteralString = (
+    "SELECT e.leaf_index, e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, c.note"
+    " FROM ocop.events AS e CROSS JOIN LATERAL (SELECT note FROM ocop.checkpoints WHERE tree_size > e.leaf_index"
+    "  ORDER BY tree_size LIMIT 1) AS c"
+    " WHERE e.originator_id = %s ORDER BY e.originator_version"
+)
+"""Changes of the key, each with the first checkpoint over it."""
 MOST_BEGUN = 64
 _BEGUN: dict[Tile, bytes] = {}
 """Tiles that are not complete, as far as somebody asked for them."""
@@ -81,9 +91,31 @@ async def checkpoint(request: Request) -> PlainTextResponse:
 
 @router.get("/key")
 async def key(request: Request) -> dict[str, Any]:
-    """The log's origin and its verifier key, as ``name+id+key``."""
+    """The log's origin and its verifier key, as ``name+id+key``, and every change of the key.
+
+    The last checkpoint of the key before is the first over the fact of the change: who trusts that one can follow.
+    """
     signer = request.app.state.log_key
-    return {"origin": signer.origin, "vkey": signer.vkey}
+    async with request.app.state.pool.connection() as connection:
+        rows = await (await connection.execute(CHANGED, (LOG,))).fetchall()
+    changes = [{**_change(row[:6]), "last_checkpoint": row[6]} for row in rows]
+    return {"origin": signer.origin, "vkey": signer.vkey, "changes": changes}
+
+
+def _change(row: Row) -> dict[str, Any]:
+    """A change of the key, with what its leaf is made of: it is no secret, and can be held against a proof."""
+    leaf, position, stream, version, name, state = row
+    fact = from_bytes(name, state).data
+    return {
+        "before": fact.before,
+        "now": fact.now,
+        "leaf_index": leaf,
+        "position": position,
+        "stream": str(stream),
+        "version": version,
+        "name": name,
+        "state": _text(bytes(state)),
+    }
 
 
 @router.get("/tile/{level}/{place:path}", response_class=Response)

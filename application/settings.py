@@ -29,7 +29,8 @@ class Settings:
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``log_key``: key that checkpoints of the log are signed with, 64 hex digits (OCOP_LOG_KEY; default: the file
     ``log_key_file``, OCOP_LOG_KEY_FILE, default <var>/log.key, made at first use).
-    ``log_origin``: the log's name in its checkpoints (OCOP_LOG_ORIGIN; default: made from its key).
+    ``log_origin``: the log's name in its checkpoints (OCOP_LOG_ORIGIN; default: what the file ``log.origin`` beside
+    the key holds since the key was changed, else made from the key).
     ``witnesses``: witnesses of the log at other bodies, each ``<verifier key>@<address>``, with spaces between them
     (OCOP_WITNESSES; default: none).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
@@ -73,13 +74,14 @@ class Settings:
         """Read OCOP_* variables; an empty one counts as absent."""
         host, port = env.get("OCOP_HOST") or "127.0.0.1", int(env.get("OCOP_PORT") or 8000)
         var = Path(env.get("OCOP_VAR") or "var").absolute()
+        log_key_file = Path(env.get("OCOP_LOG_KEY_FILE") or var / "log.key").absolute()
         return cls(
             var=var,
             master_key_file=Path(env.get("OCOP_MASTER_KEY_FILE") or var / "master.key").absolute(),
             master_key=env.get("OCOP_MASTER_KEY") or None,
-            log_key_file=Path(env.get("OCOP_LOG_KEY_FILE") or var / "log.key").absolute(),
+            log_key_file=log_key_file,
             log_key=env.get("OCOP_LOG_KEY") or None,
-            log_origin=env.get("OCOP_LOG_ORIGIN") or None,
+            log_origin=env.get("OCOP_LOG_ORIGIN") or _written(origin_file(log_key_file)),
             witnesses=env.get("OCOP_WITNESSES") or "",
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
@@ -97,6 +99,15 @@ class Settings:
             openid_client_secret_file=_path(env.get("OCOP_OPENID_CLIENT_SECRET_FILE")),
             openid_name=env.get("OCOP_OPENID_NAME") or None,
         )
+
+
+def origin_file(log_key_file: Path) -> Path:
+    """Where the log's name stands once its key is no longer the one that it was named after."""
+    return log_key_file.with_suffix(".origin")
+
+
+def _written(path: Path) -> str | None:
+    return path.read_text(encoding="ascii").strip() if path.is_file() else None
 
 
 def _path(text: str | None) -> Path | None:

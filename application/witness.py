@@ -257,6 +257,11 @@ class Witness:
             self._db.execute("INSERT INTO logs (vkey, origin) VALUES (?, ?) ON CONFLICT DO NOTHING", (vkey, key.name))
         return key
 
+    def distrust(self, vkey: str) -> bool:
+        """Take no checkpoint that only this key signed any more; whether it was trusted."""
+        with self._lock:
+            return self._db.execute("DELETE FROM logs WHERE vkey = ?", (vkey,)).rowcount > 0
+
     def take(self, asked: Submission, sender: str, at: int) -> str:
         """The cosignature's line under a checkpoint that only grew; raises WitnessRefusal.
 

@@ -14,6 +14,7 @@ from domain.command import Command, Context, Standing
 from domain.council import commands as council
 from domain.law.areas import area_name, commune, covers
 from domain.law.authority import DEFAULT_DENY
+from domain.log import commands as log
 from domain.office import commands as office
 from domain.person import commands as person
 from domain.person.state import Person
@@ -56,6 +57,7 @@ COMMANDS: dict[str, type[Command]] = {
         office,
         person,
         subject,
+        log,
     )
     for command in part.COMMANDS
 }

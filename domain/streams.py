@@ -9,6 +9,8 @@ from domain.book import facts as book_facts
 from domain.book import state as book
 from domain.council import facts as council_facts
 from domain.council import state as council
+from domain.log import facts as log_facts
+from domain.log import state as log
 from domain.office import facts as office_facts
 from domain.office import state as office
 from domain.person import facts as person_facts
@@ -63,6 +65,7 @@ KINDS: dict[str, Kind] = {
         _plain("office", office_facts.CATALOGUE, office.Office(), office.evolve),
         _plain("person", person_facts.CATALOGUE, person.Person(), person.evolve, handle_claim),
         _plain("subject", subject_facts.CATALOGUE, subject.Subject(), subject.evolve),
+        _plain("log", log_facts.CATALOGUE, log.Log(), log.evolve),
     )
 }
 """Kind of stream by name: the first word of the stored names of its facts."""

@@ -176,6 +176,10 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     **PERSONNEL,
     **CERTIFICATES,
     **SUBJECTS,
+    "log.key-changed": (
+        lambda f: f"thay khóa ký của nhật ký {f.before} bằng {f.now}",
+        lambda f: f"changed the log's signing key {f.before} to {f.now}",
+    ),
     "product.proposed-to-province": (
         lambda f: (
             f"đề nghị cấp tỉnh đánh giá bằng công văn {f.letter_number}; đợt {f.batch}, phải xong trước {day(f.batch_done)}"

@@ -242,6 +242,7 @@ ASIDE: dict[str, dict[str, Any]] = {
         "purposes": ["consent"],
         "keys": [{"key": SESSION, "purpose": "consent"}],
     },
+    "log.key-changed": EXAMPLES["change-log-key"],
 }
 
 

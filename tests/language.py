@@ -96,8 +96,8 @@ class Scene:
     def _stream(self, command: Any, who: Actor, moment: Moment) -> UUID:
         if isinstance(command, BookCommand):
             return book_id(command.level, who.area, (command.effective_on or moment.today).year)
-        if command.stream == "subject":
-            return uuid5(STREAMS, "subject")
+        if command.stream in ("subject", "log"):
+            return uuid5(STREAMS, command.stream)
         if command.opens and command.stream != "product":
             return uuid5(STREAMS, f"{command.stream} {len(self.histories)}")
         unopened = PRODUCT if command.stream == "product" else uuid5(STREAMS, command.stream)

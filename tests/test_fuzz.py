@@ -32,6 +32,7 @@ from application.writer import utc_now
 from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
+from domain.log.facts import LOG
 from domain.values import Actor, Role
 from tests.appointed import appoint, assignment_id, log_in, person_id
 from tests.load import all_facts
@@ -126,6 +127,7 @@ ASIDE: dict[str, list[Chapter]] = {
     "request-erasure": until("submit-idea", tea()),
     "decide-erasure": until("submit-idea", tea()),
     "record-keys-destroyed": until("submit-idea", tea()),
+    "change-log-key": [],
 }
 
 
@@ -200,6 +202,8 @@ class World:
             somebody = actor(OFFICER).model_copy(update={"person": f"somebody {uuid4().hex}"})
             appoint(self.url, [somebody])
             return ids_of(somebody)
+        if command == "change-log-key":
+            return {"log": str(LOG)}
         if command in ("decide-erasure", "record-keys-destroyed"):
             self.service.seen("/v1/worklist", self.service.position)
             # Of the product, whose subject is its own: of the producer, a request may wait already.

@@ -17,6 +17,7 @@ from domain.council import facts as council_facts
 from domain.decide import COMMANDS
 from domain.law.book import law_book
 from domain.law.models import Level, Regime
+from domain.log import facts as log_facts
 from domain.office import facts as office_facts
 from domain.person import facts as person_facts
 from domain.product import certificate_facts, facts, rating_facts
@@ -148,6 +149,7 @@ FACT_MODULES = (
     office_facts,
     person_facts,
     subject_facts,
+    log_facts,
 )
 
 
@@ -157,7 +159,7 @@ def test_the_catalogue_holds_every_fact_once() -> None:
     }
     unions = [facts.ProductFact, council_facts.CouncilFact, session_facts.SessionFact, book_facts.BookFact]
     unions += [office_facts.OfficeFact, person_facts.PersonFact, subject_facts.SubjectFact]
-    listed = [fact for union in unions for fact in get_args(union)]
+    listed = [log_facts.LogFact, *(fact for union in unions for fact in get_args(union))]
 
     assert defined - {Fact} == set(listed) == set(CATALOGUE.values())
     assert len(listed) == len(CATALOGUE)

@@ -31,6 +31,7 @@ from domain.decide import COMMANDS
 from domain.law.areas import province_of_area
 from domain.law.book import law_book
 from domain.law.calendar import legal_date
+from domain.log.facts import LOG
 from domain.product.state import Product
 from domain.streams import KINDS
 from domain.values import Actor, Moment, Role
@@ -204,7 +205,7 @@ class Call:
 def command_calls(case: Case) -> Iterator[Call]:
     for place in case.places:
         for name, kind in COMMANDS.items():
-            stream = place.ids.get(kind.stream)
+            stream = {"log": str(LOG), **place.ids}.get(kind.stream)
             opened = kind.opens or kind.stream == "book"
             if kind.stream in ("person", "office", "subject") or (stream is None and not opened):
                 continue

@@ -205,6 +205,21 @@ def test_only_trusted_logs_under_their_own_signature_are_cosigned(process: Proce
     assert process.evidence(log.origin) == process.evidence(stranger.origin) == []
 
 
+def test_a_key_that_its_log_has_changed_is_trusted_no_more(process: Process, log: Log) -> None:
+    assert process.submit(log.body(0, 5)).status_code == 200
+    before = log.key.vkey
+    log.private = Ed25519PrivateKey.generate()
+    assert process.submit(log.body(5, 9)).status_code == 403
+    process.command("trust", log.key.vkey)
+
+    process.command("distrust", before)
+
+    assert process.submit(log.body(5, 9)).status_code == 200
+    assert CliRunner().invoke(commands, ["distrust", before, "--folder", str(process.folder)]).exit_code == 1
+    log.private = Ed25519PrivateKey.generate()
+    assert process.submit(log.body(9, 12)).status_code == 403
+
+
 GOOD = base64.b64encode(b"h" * 32).decode()
 MALFORMED = {
     "nothing": lambda log: "",
@@ -448,7 +463,7 @@ def test_the_log_is_cosigned_as_it_grows(process: Process, signing: Signing) -> 
     assert [size for size, _, _ in found] == [2, 6, 306, 312, 314]
     for _, note, line in found:
         assert len(verify(f"{note}{line}\n", [Key.parse(signing.key.vkey), process.key])[1]) == 2
-    assert witnessed((witness,), signing.key) == [f"{found[-1][1]}{found[-1][2]}\n"]
+    assert witnessed((witness,), signing.key.origin, [signing.key.key]) == [f"{found[-1][1]}{found[-1][2]}\n"]
 
 
 def test_what_a_witness_has_and_the_database_has_not_is_remembered(signing: Signing, tmp_path: Path) -> None:
@@ -544,7 +559,9 @@ def test_what_a_lying_witness_answers_is_not_kept(liar: tuple[type[Liar], Witnes
             with pytest.raises((BadAnswer, httpx.HTTPError)):
                 cosigning.step(client, signing.connection)
             assert signing.cosigned() == [], name
-            assert witnessed((witness,), signing.key) == ([note] if name == "the note" else []), name
+            assert witnessed((witness,), signing.key.origin, [signing.key.key]) == (
+                [note] if name == "the note" else []
+            ), name
         # Sizes and refusals out of nothing are an alarm, and no more than that.
         for told.answer in ((409, "text/x.tlog.size", b"99\n"), (422, "", b""), (409, "text/x.tlog.size", b"0\n")):
             cosigning.step(client, signing.connection)
@@ -572,7 +589,7 @@ def test_nobody_waits_long_for_a_witness(
         silent = Witness(f"http://127.0.0.1:{deaf.getsockname()[1]}", Key("deaf", COSIGNATURE, b"d" * 32))
         away = Witness(f"http://127.0.0.1:{free_port()}", Key("away", COSIGNATURE, b"a" * 32))
         began = time.monotonic()
-        assert witnessed((witness, silent, away), signing.key) == []
+        assert witnessed((witness, silent, away), signing.key.origin, [signing.key.key]) == []
         for one in (witness, silent, away):
             with one.client() as client, pytest.raises((BadAnswer, httpx.HTTPError)):
                 Cosigning(signing.url, one).step(client, signing.connection)

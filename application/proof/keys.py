@@ -26,9 +26,14 @@ class LogKey:
         return cls(private, settings.log_origin or f"ocop/{named_after}")
 
     @cached_property
+    def key(self) -> Key:
+        """Its public part."""
+        return Key.of(self.origin, self.private)
+
+    @cached_property
     def vkey(self) -> str:
         """The key as those who verify are given it."""
-        return Key.of(self.origin, self.private).vkey
+        return self.key.vkey
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""

@@ -14,6 +14,8 @@ from application.database import service_conninfo
 from application.proof.keys import LogKey
 from application.proof.memory import Memory, missing
 from application.proof.tiles import HEIGHT, LEAVES, WIDTH, Tile, Tree, hashes_in, hashes_of, unfinished, width_of
+from application.recorded import from_bytes
+from domain.log.facts import LOG, KeyChanged
 from domain.proof.leaf import leaf_data
 from domain.proof.merkle import Frontier, leaf_hash, root_of
 from domain.proof.note import BadNote, Checkpoint, Key, verify
@@ -27,6 +29,9 @@ LOOK_EVERY = 0.5
 PAUSE = 0.4
 """Seconds in which facts come together under one checkpoint."""
 
+CHANGED = (
+    "SELECT leaf_index, topic, state FROM ocop.events WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1"
+)
 LAST = "SELECT tree_size, root, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 ADD_TILE = "INSERT INTO ocop.tiles (level, tile_index, hashes, root) VALUES (%s, %s, %s, %s)"
 ADD_CHECKPOINT = "INSERT INTO ocop.checkpoints (tree_size, root, note) VALUES (%s, %s, %s)"
@@ -48,6 +53,8 @@ class LogSigner:
         self._tree = Frontier()
         self._open: list[list[bytes]] = []
         """Of each level, the hashes of the tile that is not complete yet."""
+        self._changed = False
+        """Whether a checkpoint over the change of this key to another was signed: then it signs no more."""
 
     def run(self, stop: threading.Event) -> None:
         """Follow the journal until told to stop; begin again after any failure."""
@@ -89,7 +96,8 @@ class LogSigner:
             raise BrokenLog(f"the checkpoint over {lost.size} facts that was signed last is not of this database")
         row = connection.execute(LAST).fetchone()
         size, root, note = row or (0, Frontier().root(), None)
-        if note is not None and not self._is_ours(note):
+        self._changed = self._is_followed(connection, size)
+        if note is not None and not self._signed_before(connection, note, size):
             raise BrokenLog(f"the checkpoint over {size} facts is signed by another key than this service's")
         self._open = []
         edge: dict[Tile, bytes] = {}
@@ -104,9 +112,22 @@ class LogSigner:
         if self._tree.root() != bytes(root):
             raise BrokenLog(f"the facts up to leaf {size - 1} are not those of the checkpoint over {size} facts")
 
-    def _is_ours(self, note: str) -> bool:
+    def _change(self, connection: psycopg.Connection[Any], size: int) -> KeyChanged | None:
+        """The last change of the key under the first ``size`` facts."""
+        row = connection.execute(CHANGED, (LOG,)).fetchone()
+        fact = from_bytes(row[1], row[2]).data if row and row[0] < size else None
+        return fact if isinstance(fact, KeyChanged) else None
+
+    def _is_followed(self, connection: psycopg.Connection[Any], size: int) -> bool:
+        change = self._change(connection, size)
+        return change is not None and change.before == self._key.vkey
+
+    def _signed_before(self, connection: psycopg.Connection[Any], note: str, size: int) -> bool:
+        """Whether the last checkpoint is of this key, or of the one that it followed with that very checkpoint."""
+        change = self._change(connection, size)
+        of_us = [self._key.vkey, *([change.before] if change and change.now == self._key.vkey else [])]
         try:
-            return bool(verify(note, [Key.parse(self._key.vkey)])[1])
+            return bool(verify(note, [Key.parse(vkey) for vkey in of_us])[1])
         except BadNote:
             return False
 
@@ -115,11 +136,14 @@ class LogSigner:
         rows = connection.execute(LEAVES, {"first": self._tree.size, "end": self._tree.size + PAGE}).fetchall()
         if not rows:
             return 0
+        if self._changed:
+            raise BrokenLog("this key was changed to another one: give `ocop change-log-key` again to finish it")
         complete: list[tuple[int, int, bytes, bytes]] = []
         for row in rows:
             if row[0] != self._tree.size:
                 raise BrokenLog(f"there is no leaf {self._tree.size}")
             self._add(leaf_hash(leaf_data(*row)), complete)
+            self._changed = self._changed or row[4] == KeyChanged.stored_name
         checkpoint = Checkpoint(self._key.origin, self._tree.size, self._tree.root())
         note = self._key.sign(checkpoint)
         with connection.transaction(), connection.cursor() as cursor:

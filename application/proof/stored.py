@@ -7,6 +7,7 @@ import psycopg
 
 from application.database import service_conninfo
 from application.proof.audit import UNREADABLE, Audit, Fault, Point, Report, Row
+from application.proof.succession import Change, Succession, changes
 from application.proof.tiles import LEAVES, WIDTH, hashes_in
 from domain.proof.merkle import root_of
 from domain.proof.note import BadNote, Key, verify
@@ -33,7 +34,8 @@ def audited(
 ) -> Report:
     """Verify a whole database; reads only.
 
-    ``keys``: with which its checkpoints are signed. ``kept``: checkpoints from elsewhere (a witness, a file, a bundle).
+    ``keys``: one of those that its checkpoints are signed with, or several. ``kept``: checkpoints from elsewhere (a
+    witness, a file, a bundle).
     ``progress`` is told (facts verified, facts there are).
     """
     with psycopg.connect(service_conninfo(url, application_name="ocop-verify"), autocommit=True) as connection:
@@ -66,16 +68,27 @@ def _crooked(connection: Connection) -> list[Fault]:
     return faults
 
 
+def _changes(connection: Connection) -> list[Change]:
+    """Changes of the key; none where they cannot be read, which is a fault of its own."""
+    try:
+        return changes(connection)
+    except Exception:  # whatever spoils them
+        return []
+
+
 def _signed(connection: Connection, keys: list[Key]) -> tuple[list[Point], list[Fault]]:
     points, faults = [], []
+    succession = Succession(_changes(connection), keys)
     for size, root, note in connection.execute(CHECKPOINTS).fetchall():
         try:
-            checkpoint, by = verify(note, keys)
+            checkpoint, by = verify(note, succession.known)
         except BadNote as bad:
             faults.append(Fault("signature", 0, max(size - 1, 0), f"checkpoint over {size}: {bad}"))
             continue
-        if not by or (checkpoint.size, checkpoint.root) != (size, bytes(root)):
-            faults.append(Fault("signature", 0, max(size - 1, 0), f"checkpoint over {size}: not signed by a known key"))
+        signed = succession.signs(size, {signature.key for signature in by})
+        if not signed or (checkpoint.size, checkpoint.root) != (size, bytes(root)):
+            detail = f"checkpoint over {size}: not signed by the key whose turn it was"
+            faults.append(Fault("signature", 0, max(size - 1, 0), detail))
             continue
         points.append(Point(checkpoint.size, checkpoint.root, "this database"))
     return points, faults

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -19,7 +20,6 @@ import structlog
 
 from application.access.addresses import is_loopback, is_secure
 from application.database import service_conninfo
-from application.proof.keys import LogKey
 from application.proof.memory import tiles_of
 from application.proof.tiles import Tree, tile_of
 from application.settings import BadSettings, Settings
@@ -108,8 +108,8 @@ def witnesses_of(settings: Settings) -> tuple[Witness, ...]:
     return found
 
 
-def witnessed(witnesses: tuple[Witness, ...], key: LogKey) -> list[str]:
-    """What the witnesses say they cosigned last of this log, as notes that its own key signed.
+def witnessed(witnesses: tuple[Witness, ...], origin: str, keys: Sequence[Key]) -> list[str]:
+    """What the witnesses say they cosigned last of this log, as notes that one of its own keys signed.
 
     Who has not answered in ``ASK_SECONDS`` is passed over, as is who answers nonsense.
     """
@@ -118,7 +118,7 @@ def witnessed(witnesses: tuple[Witness, ...], key: LogKey) -> list[str]:
     def ask(witness: Witness) -> None:
         try:
             with witness.client() as client:
-                answers.put((witness, _last_of(witness, client, key)))
+                answers.put((witness, _last_of(witness, client, origin, keys)))
         except (httpx.HTTPError, BadAnswer, BadNote) as error:
             log.warning("witness-not-asked", witness=witness.key.name, error=type(error).__name__)
             answers.put((witness, None))
@@ -137,15 +137,15 @@ def witnessed(witnesses: tuple[Witness, ...], key: LogKey) -> list[str]:
     return notes
 
 
-def _last_of(witness: Witness, client: httpx.Client, key: LogKey) -> str | None:
-    """What one witness has; None of one that has nothing. Raises BadNote if our key did not sign it."""
-    reached = witness.answer(client, f"/checkpoint/{quote(key.origin, safe='')}")
+def _last_of(witness: Witness, client: httpx.Client, origin: str, keys: Sequence[Key]) -> str | None:
+    """What one witness has; None of one that has nothing. Raises BadNote if no key of ours signed it."""
+    reached = witness.answer(client, f"/checkpoint/{quote(origin, safe='')}")
     if reached.status == 404:
         return None
     if reached.status != 200:
         raise BadAnswer(f"status {reached.status}")
-    checkpoint, signed = verify(reached.text, [Key.parse(key.vkey)])
-    if not signed or checkpoint.origin != key.origin:
+    checkpoint, signed = verify(reached.text, keys)
+    if not signed or checkpoint.origin != origin:
         raise BadNote("not a checkpoint of this log")
     return reached.text
 
