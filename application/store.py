@@ -299,7 +299,8 @@ class Journal(Application[UUID]):
         """Position of the newest fact known at an instant: none up to it was recorded later.
 
         Found by halving. Processes that write side by side may order their instants otherwise than their facts, by
-        less than a batch: the last of those found are looked at one by one.
+        less than a batch: the last of those found are looked at one by one. Where a machine's clock was ahead and set
+        back, facts were recorded "later" for long: those that look so are passed over, back to the last that does not.
         """
         with self._connection() as connection:
 
@@ -316,6 +317,9 @@ class Journal(Application[UUID]):
                 else:
                     high = middle - 1
             rows = connection.execute(SELECT_LAST, (low, SIDE_BY_SIDE), prepare=True, binary=True).fetchall()
+            while rows and recorded_at(bytes(rows[-1]["state"])) > instant:
+                before = rows[-1]["notification_id"] - 1
+                rows = connection.execute(SELECT_LAST, (before, SIDE_BY_SIDE), prepare=True, binary=True).fetchall()
         known = 0
         for row in reversed(rows):
             if recorded_at(bytes(row["state"])) > instant:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -28,7 +28,7 @@ from application.handle import Order, asked, command_id_of, stored_claim
 from application.keys import DatabaseKeys, Key, MemoryKeys, WrappedKey
 from application.recorded import Recorded
 from application.seals import Keeper
-from application.store import Beside, Journal, StoreError
+from application.store import Beside, CommandRow, Journal, StoreError
 from application.writer import Answer, Writer
 from domain import personal
 from domain.book.commands import BookCommand
@@ -39,6 +39,7 @@ from domain.product.phases import Phase
 from domain.refusals import AlreadyRegistered, Busy, Invalid, KeyReused, NotFound, StaleVersion, WrongOrder
 from domain.streams import KINDS
 from domain.values import Actor, Role
+from tests.appointed import facts_of, recorded
 from tests.language import NOW
 from tests.load import settled
 from tests.story import COMMUNE, Chapter, actor, tea, until
@@ -1213,3 +1214,28 @@ def test_a_claim_the_product_still_holds_is_not_taken_twice(
     done(writer_on(journal), order("file-dossier", Role.PRODUCER, product, effective_on="2026-11-23"))
 
     assert claims(own_database) == [product]
+
+
+@pytest.mark.parametrize(("ahead", "after"), [(10, 5), (700, 5), (100, 200), (300, 900)])
+def test_what_was_known_then_is_found_also_where_the_clock_was_ahead_and_set_back(
+    own_database: str, ahead: int, after: int
+) -> None:
+    """Facts of 8:00 and 9:00, many while the clock stood at noon, facts of 10:00: told before or after those."""
+    fact = facts_of(actor(Role.COMMUNE_OFFICER))[0]
+
+    def told(count: int, hour: int) -> list[Recorded]:
+        at = datetime(2026, 11, 20, hour, tzinfo=UTC)
+        found = [recorded(uuid4(), 1, fact) for _ in range(count)]
+        return [replace(f, envelope=f.envelope.model_copy(update={"recorded_at": at})) for f in found]
+
+    with journal_at(own_database) as journal:
+        for facts in (told(3, 8), told(3, 9), told(ahead, 12), told(after, 10)):
+            for first in range(0, len(facts), 200):
+                piece = facts[first : first + 200]
+                rows = [CommandRow(uuid4(), b"d" * 32, f.originator_id, 0, 1) for f in piece]
+                journal.append(piece, Beside(rows))
+        head = journal.head()
+        known = {hour: journal.known_at(datetime(2026, 11, 20, hour, 30, tzinfo=UTC)) for hour in (7, 8, 9, 10, 12)}
+
+    assert known.pop(10) in (6, head)
+    assert known == {7: 0, 8: 3, 9: 6, 12: head}
