@@ -24,13 +24,13 @@ from domain.law.book import law_book
 from projections.catalogue import read_models
 from projections.engine import Projector
 
-gc.enable()
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the service still lives."""
 
 
 def follow(url: str, settings: Settings, starter: int) -> None:
     """Run all of it until a signal, or until ``starter`` is no longer the parent of this process."""
+    gc.enable()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ["domain", "application", "projections", "api"]
 ALLOWED = {
     # layer → packages from outside; "" stands for the standard library
-    "domain": {"pydantic", "pydantic_core", "holidays", "vietnam_provinces", "cryptography"},
+    "domain": {"pydantic", "pydantic_core", "holidays", "cryptography"},
     "application": {
         "eventsourcing",
         "openpyxl",
