@@ -97,6 +97,8 @@ class Keeper:
         self._subjects = _mac(b"ocop subjects of personal data" + master)
         self._opened: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
         self._living: OrderedDict[tuple[UUID, str], Living] = OrderedDict()
+        self._gone: OrderedDict[UUID, None] = OrderedDict()
+        """Keys destroyed here: what another thread read of them a moment before is not kept."""
         self._lock = threading.Lock()
 
     # Score sheets
@@ -196,6 +198,8 @@ class Keeper:
         with self._lock:
             for key in gone:
                 self._opened.pop(key.key_id, None)
+                self._gone[key.key_id] = None
+            _shorten(self._gone)
         self.forget(subject)
         return gone
 
@@ -237,6 +241,8 @@ class Keeper:
     def _keep(self, held: Key) -> bytes | None:
         opened = None if held.wrapped is None else self._unwrapped(held.key_id, held.wrapped)
         with self._lock:
+            if held.key_id in self._gone:
+                return None
             self._opened[held.key_id] = (self._now() + KEPT_SECONDS, opened)
             self._opened.move_to_end(held.key_id)
             _shorten(self._opened)

@@ -455,6 +455,24 @@ def test_a_key_destroyed_by_another_process_is_forgotten_within_ten_seconds() ->
     assert here.seal_field(STREAM, "process", "p", "v").key != box.key
 
 
+def test_what_was_read_of_a_key_just_before_it_was_destroyed_is_not_kept() -> None:
+    """One thread asks the store, another destroys the key meanwhile: what the first still holds is good once."""
+
+    class Slow(MemoryKeys):
+        def find(self, ids: Sequence[UUID]) -> list[Key]:
+            found = super().find(ids)
+            if not self.destroyed():
+                seals.destroy(STREAM, ["process"], "request:1")
+            return found
+
+    seals = Keeper(b"k" * 32, Slow(), lambda: 0.0)
+    box = seals.seal_field(STREAM, "process", "p", "v")
+
+    for _ in range(2):
+        with pytest.raises(KeyDestroyed):
+            seals.open_field(box, "p")
+
+
 def test_keys_that_lie_in_the_journals_database_move_out(
     own_database: str, server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
