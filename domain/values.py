@@ -20,48 +20,29 @@ _FORBIDDEN = re.compile(rf"[\x00-\x08\x0b-\x1f{_INVISIBLE}]")
 _FORBIDDEN_IN_LINE = re.compile(rf"[\x00-\x1f{_INVISIBLE}]")
 
 
-def _clean(text: str) -> str:
-    if _FORBIDDEN.search(text):
-        raise ValueError("control-characters")
-    return unicodedata.normalize("NFC", text).strip()
+def _cleaned(forbidden: re.Pattern[str], most: int, *, blank: bool) -> Callable[[str], str]:
+    """A check in one call: every text of every command and stored fact goes through it."""
 
-
-def _clean_line(text: str) -> str:
-    if _FORBIDDEN_IN_LINE.search(text):
-        raise ValueError("control-characters")
-    return _clean(text)
-
-
-def _not_blank(text: str) -> str:
-    if not text:
-        raise ValueError("blank")
-    return text
-
-
-def _within(most: int) -> Callable[[str], str]:
-    """Measure once more: NFC makes some letters two or three, and what is stored must load again."""
-
-    def measured(text: str) -> str:
-        if len(text) > most:
+    def cleaned(text: str) -> str:
+        if forbidden.search(text):
+            raise ValueError("control-characters")
+        text = (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
+        if not (text or blank):
+            raise ValueError("blank")
+        if len(text) > most:  # NFC makes some letters two or three, and what is stored must load again
             raise ValueError("too-long")
         return text
 
-    return measured
+    return cleaned
 
 
-Line = Annotated[
-    str,
-    StringConstraints(max_length=300),
-    AfterValidator(_clean_line),
-    AfterValidator(_not_blank),
-    AfterValidator(_within(300)),
-]
+Line = Annotated[str, StringConstraints(max_length=300), AfterValidator(_cleaned(_FORBIDDEN_IN_LINE, 300, blank=False))]
 """One required line: 1 to 300 characters, NFC, no control characters."""
 
-Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_clean), AfterValidator(_within(8_000))]
+Paragraph = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_cleaned(_FORBIDDEN, 8_000, blank=True))]
 """Free text, possibly empty: at most 8,000 characters."""
 
-Reasons = Annotated[Paragraph, AfterValidator(_not_blank)]
+Reasons = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_cleaned(_FORBIDDEN, 8_000, blank=False))]
 """Free text that must say something: 1 to 8,000 characters."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

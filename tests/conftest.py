@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
@@ -21,6 +22,16 @@ from tests.service import TEMPLATES, Service, keys_of, server_of
 # How long an example takes says something about the machine's other work, nothing about the example.
 settings.register_profile("ocop", deadline=None)
 settings.load_profile("ocop")
+
+
+# Not with everything that was at hand where an error was raised, which takes seconds to write out.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=False),
+    ]
+)
 
 
 LONGEST = ("crash", "two_processes", "walk", "erasure", "numbers", "register_loading", "fuzz", "matrix_http", "openid")
