@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 from rich.table import Table
 
-from bench import authority, batch_day, commands, log, million, projector, recheck, visible
+from bench import authority, batch_day, commands, log, million, past, projector, recheck, visible
 from bench.ground import Ground, Line, console, ground
 
 PARTS: dict[str, Callable[[Ground], list[Line]]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Ground], list[Line]]] = {
     "million": million.measure,
     "recheck": recheck.measure,
     "log": log.measure,
+    "past": past.measure,
 }
 
 
