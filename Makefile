@@ -18,7 +18,7 @@ check: .venv/dev ## lint and types
 
 browser: ## the system's Chromium for the tests of pages, where it may be installed; else those are skipped and say so
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
-		|| { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 \
+		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 \
 		|| echo "NO BROWSER: the tests of pages are skipped; install the package chromium"
 
 soak: .venv/dev ## the same tests with larger numbers: crashes, two processes, fuzzing, a batch day, recheck, separation, as of, tampering

@@ -1,7 +1,8 @@
-"""The command line's part of keeping the log: ``ocop verify``, ``ocop backup``, ``ocop restore``."""
+"""The command line's part of keeping the log: ``ocop verify``, ``change-log-key``, ``backup``, ``restore``."""
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,6 +16,7 @@ from api.cli_keys import prepared_keys
 from api.installation import installed_settings, lost_checkpoint
 from application.backup import JOURNAL, KEYS, BadBackup, backup, restore
 from application.database import EmbeddedPostgres, migrate
+from application.files import keep_folder, put
 from application.keys import DatabaseKeys, key_pool
 from application.logs import configure_logs
 from application.proof.audit import Point
@@ -66,7 +68,7 @@ def backup_command(journal: Journal = None, keys: KeyStore = None) -> None:
     settings = installed_settings()
     configure_logs(settings.log_format)
     if journal is None and keys is None:
-        raise typer.BadParameter("--journal, --keys")
+        raise typer.BadParameter("nêu ít nhất một / give at least one: --journal, --keys")
     with _journal(settings) as url:
         if journal is not None:
             _told("sao lưu / backed up", backup(settings.owner_database_url or url, JOURNAL, journal).rows, journal)
@@ -84,7 +86,7 @@ def restore_command(
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
     if journal is None and keys is None:
-        raise typer.BadParameter("--journal, --keys")
+        raise typer.BadParameter("nêu ít nhất một / give at least one: --journal, --keys")
     if keys is not None:
         keys_url, embedded = prepared_keys(settings)
         _restored(settings.owner_keys_url or keys_url, KEYS, keys)
@@ -99,40 +101,52 @@ def restore_command(
                 raise typer.Exit(1)
 
 
-def change_key_command(
-    following: Annotated[
-        Path | None, typer.Option("--next", help="File of the new key, made if it is not there.", dir_okay=False)
-    ] = None,
-) -> None:
-    """Change the log's signing key; the service must be stopped. Given again, it finishes what broke off."""
+def change_key_command() -> None:
+    """Change the log's signing key; the service must be stopped. Given again, it goes on where it broke off."""
     settings = installed_settings()
     configure_logs(settings.log_format)
-    file = following or settings.log_key_file.with_suffix(".next")
+    file = settings.log_key_file.with_name(f"{settings.log_key_file.name}.next")
     old = LogKey.of(settings)
     new = LogKey(Ed25519PrivateKey.from_private_bytes(secret_of(None, file)), old.origin)
-    keys_url, embedded_keys = prepared_keys(settings)
-    with _journal(settings) as url, key_pool(keys_url) as pool:
-        keeper = Keeper(secret_of(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
-        journal = EventJournal(url)
-        try:
-            writer = Writer(journal, law_book(), keeper, missing=lost_checkpoint(settings, url))
-            size = change_key(url, writer, old, new, Memory(settings.log_memory))
-        except SignerRuns:
-            _stopped("Dịch vụ đang ký nhật ký: dừng nó trước.", "A service signs the log now: stop it first.")
-        except (Refusal, BrokenLog) as error:
-            _stopped(getattr(error, "vi", "Không thay được khóa."), str(error))
-        finally:
-            journal.close()
-    if embedded_keys is not None:
-        embedded_keys.leave()
-    origin_file(settings.log_key_file).write_text(f"{old.origin}\n", encoding="ascii")
-    if settings.log_key is None:
-        file.replace(settings.log_key_file)
+    if new.key == old.key:
+        _stopped(f"{file} chứa khóa đang ký: xóa tệp này trước.", f"{file} holds the key that signs: remove it first.")
+    # Before the change, for after it nothing must be left that can fail: the log keeps its name, and its key's owner.
+    put(origin_file(settings.log_key_file), f"{old.origin}\n")
+    if settings.log_key_file.exists():
+        owner = settings.log_key_file.stat()
+        for one in (file, origin_file(settings.log_key_file)):
+            os.chown(one, owner.st_uid, owner.st_gid)
+    size = _changed(settings, old, new)
+    if settings.log_key is not None:
+        _say("Đặt các biến sau, rồi xóa tệp / set these, then remove the file:")
+        _say(f"OCOP_LOG_ORIGIN={old.origin}, OCOP_LOG_KEY=<{file}>")
     else:
-        _say(f"Đặt OCOP_LOG_KEY theo nội dung tệp {file} / set OCOP_LOG_KEY to what is in {file}")
+        try:
+            file.replace(settings.log_key_file)
+            keep_folder(file.parent)
+        except OSError as error:
+            told = f"{type(error).__name__}: {file} → {settings.log_key_file}"
+            _stopped(f"Khóa đã thay; tự chuyển tệp: {told}.", f"The key was changed; move the file yourself: {told}.")
     _say(f"Khóa cũ ký lần cuối ở điểm kiểm tra gồm {size} sự kiện. Báo khóa mới cho bên chứng kiến và người đọc:")
     _say(f"The old key signed last over {size} facts. Tell witnesses and readers the new key:")
     print(new.vkey)
+
+
+def _changed(settings: Settings, old: LogKey, new: LogKey) -> int:
+    keys_url, embedded_keys = prepared_keys(settings)
+    try:
+        with _journal(settings) as url, key_pool(keys_url) as pool:
+            keeper = Keeper(secret_of(settings.master_key, settings.master_key_file), DatabaseKeys(pool))
+            with closing(EventJournal(url)) as journal:
+                writer = Writer(journal, law_book(), keeper, missing=lost_checkpoint(settings, url))
+                return change_key(url, writer, old, new, Memory(settings.log_memory))
+    except SignerRuns:
+        _stopped("Dịch vụ đang ký nhật ký: dừng nó trước.", "A service signs the log now: stop it first.")
+    except (Refusal, BrokenLog) as error:
+        _stopped(getattr(error, "vi", "Không thay được khóa."), str(error))
+    finally:
+        if embedded_keys is not None:
+            embedded_keys.leave()
 
 
 def _stopped(vi: str, en: str) -> NoReturn:

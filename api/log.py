@@ -3,16 +3,15 @@
 import base64
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from psycopg import AsyncConnection
 
 from api.problems import Problem
-from application.proof.audit import Row
+from application.proof.succession import CHANGES, Change, told
 from application.proof.tiles import STORED, WIDTH, Tile, Tree, hashes_of, stored, tile_of, unfinished, width_of
-from application.recorded import from_bytes
 from domain.log.facts import LOG
 from domain.proof.merkle import (
     HASH_BYTES,
@@ -29,13 +28,6 @@ router = APIRouter(prefix="/v1/log", tags=["log"])
 
 LATEST = "SELECT tree_size, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 COSIGNED = "SELECT line FROM ocop.cosignatures WHERE tree_size = %s ORDER BY witness"
-CHANGED: LiteralString = (
-    "SELECT e.leaf_index, e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, c.note"
-    " FROM ocop.events AS e CROSS JOIN LATERAL (SELECT note FROM ocop.checkpoints WHERE tree_size > e.leaf_index"
-    "  ORDER BY tree_size LIMIT 1) AS c"
-    " WHERE e.originator_id = %s ORDER BY e.originator_version"
-)
-"""Changes of the key, each with the first checkpoint over it."""
 MOST_BEGUN = 64
 _BEGUN: dict[Tile, bytes] = {}
 """Tiles that are not complete, as far as somebody asked for them."""
@@ -93,22 +85,22 @@ async def checkpoint(request: Request) -> PlainTextResponse:
 async def key(request: Request) -> dict[str, Any]:
     """The log's origin and its verifier key, as ``name+id+key``, and every change of the key.
 
-    The last checkpoint of the key before is the first over the fact of the change: who trusts that one can follow.
+    Both keys signed the first checkpoint over the fact of the change: who trusts one of them can follow to the other.
     """
     signer = request.app.state.log_key
     async with request.app.state.pool.connection() as connection:
-        rows = await (await connection.execute(CHANGED, (LOG,))).fetchall()
-    changes = [{**_change(row[:6]), "last_checkpoint": row[6]} for row in rows]
-    return {"origin": signer.origin, "vkey": signer.vkey, "changes": changes}
+        rows = await (await connection.execute(CHANGES, (LOG,))).fetchall()
+    done = [_changed(change, row) for change, row in zip(told(rows), rows, strict=False) if change.size is not None]
+    return {"origin": signer.origin, "vkey": signer.vkey, "changes": done}
 
 
-def _change(row: Row) -> dict[str, Any]:
+def _changed(change: Change, row: tuple[Any, ...]) -> dict[str, Any]:
     """A change of the key, with what its leaf is made of: it is no secret, and can be held against a proof."""
-    leaf, position, stream, version, name, state = row
-    fact = from_bytes(name, state).data
+    name, state, _, note, leaf, position, stream, version = row
     return {
-        "before": fact.before,
-        "now": fact.now,
+        "before": change.before.vkey,
+        "now": change.now.vkey,
+        "checkpoint": note,
         "leaf_index": leaf,
         "position": position,
         "stream": str(stream),

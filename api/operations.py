@@ -13,7 +13,8 @@ from projections.engine import health_of
 router = APIRouter(tags=["operations"])
 
 SIGNED: LiteralString = """
-SELECT c.size, (SELECT coalesce(max(leaf_index), -1) + 1 FROM ocop.events) - c.size
+SELECT c.size, (SELECT coalesce(max(leaf_index), -1) + 1 FROM ocop.events) - c.size,
+       (SELECT note FROM ocop.checkpoints WHERE tree_size = c.size)
 FROM (SELECT coalesce(max(tree_size), 0) AS size FROM ocop.checkpoints) AS c
 """
 
@@ -52,13 +53,16 @@ async def ready(request: Request) -> dict[str, Any]:
             signed = await (await connection.execute(SIGNED)).fetchone()
     except (psycopg.Error, OSError) as error:
         raise database_away() from error
+    state = request.app.state
+    foreign = bool(signed and signed[2] and state.log_key and not state.log_key.signed(signed[2]))
     return {
-        "status": "degraded" if request.app.state.missing or any(m.parked for m in models) else "ready",
+        "status": "degraded" if state.missing or foreign or any(m.parked for m in models) else "ready",
         "position": head,
         "log": {
             "signed": signed[0] if signed else 0,
             "lag": signed[1] if signed else 0,
-            "rolled_back": request.app.state.missing is not None,
+            "rolled_back": state.missing is not None,
+            "of_another_key": foreign,
         },
         "read_models": [
             {"name": m.name, "position": m.position, "lag": max(head - m.position, 0), "parked": m.parked}

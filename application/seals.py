@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic_core import from_json, to_json
 
 from application.database import service_conninfo
+from application.files import keep_folder
 from application.keys import SHEETS, Key, KeyStore, WrappedKey
 from domain.refusals import BrokenSeal
 from domain.sealing import KeyDestroyed, Sealed, SealedField
@@ -168,6 +169,7 @@ class Keeper:
         with self._lock:
             for living in wanted:  # one that was destroyed elsewhere is not returned, and known no more
                 self._living.pop((living.key.subject, living.key.purpose), None)
+            kept = [living for living in kept if living.key.key_id not in self._gone]  # destroyed here meanwhile
             for living in kept:
                 self._living[living.key.subject, living.key.purpose] = living
             _shorten(self._living)
@@ -363,10 +365,13 @@ def secret_of(given: str | None, path: Path) -> bytes:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(draft, path)  # appears whole or not at all, and never replaces another process's key
         except FileExistsError:
             pass
         finally:
             draft.unlink()
+        keep_folder(path.parent)
     return bytes.fromhex(path.read_text(encoding="ascii").strip())

@@ -29,8 +29,8 @@ class Settings:
     file ``master_key_file``, OCOP_MASTER_KEY_FILE, default <var>/master.key, made at first use).
     ``log_key``: key that checkpoints of the log are signed with, 64 hex digits (OCOP_LOG_KEY; default: the file
     ``log_key_file``, OCOP_LOG_KEY_FILE, default <var>/log.key, made at first use).
-    ``log_origin``: the log's name in its checkpoints (OCOP_LOG_ORIGIN; default: what the file ``log.origin`` beside
-    the key holds since the key was changed, else made from the key).
+    ``log_origin``: the log's name in its checkpoints (OCOP_LOG_ORIGIN; default: what the file ``log.key.origin``
+    beside the key holds since the key was changed, else made from the key).
     ``witnesses``: witnesses of the log at other bodies, each ``<verifier key>@<address>``, with spaces between them
     (OCOP_WITNESSES; default: none).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
@@ -103,7 +103,7 @@ class Settings:
 
 def origin_file(log_key_file: Path) -> Path:
     """Where the log's name stands once its key is no longer the one that it was named after."""
-    return log_key_file.with_suffix(".origin")
+    return log_key_file.with_name(f"{log_key_file.name}.origin")
 
 
 def _written(path: Path) -> str | None:

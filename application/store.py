@@ -296,11 +296,12 @@ class Journal(Application[UUID]):
         return row["notification_id"] if row else 0
 
     def known_at(self, instant: datetime) -> int:
-        """Position of the newest fact known at an instant: none up to it was recorded later.
+        """Position of the newest fact known at an instant.
 
-        Found by halving. Processes that write side by side may order their instants otherwise than their facts, by
-        less than a batch: the last of those found are looked at one by one. Where a machine's clock was ahead and set
-        back, facts were recorded "later" for long: those that look so are passed over, back to the last that does not.
+        None up to it was recorded later, unless a machine's clock was ahead and set back: facts that look so for long
+        are passed over, back to the last that does not. Found by halving. Processes that write side by side may order
+        their instants otherwise than their facts, by less than a batch: the last of those found are looked at one by
+        one.
         """
         with self._connection() as connection:
 

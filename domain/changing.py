@@ -19,14 +19,15 @@ else:
     def _slots(kind: type) -> tuple[Any, ...]:
         names = [field.name for field in fields(kind)]
         setters = {name: getattr(kind, name).__set__ for name in names}
-        return attrgetter(*names), tuple(setters.values()), setters
+        values_of = attrgetter(*names, names[0])  # of a single name it would give no tuple
+        return values_of, tuple(setters.values()), setters
 
     def replace(state: Any, /, **changes: object) -> Any:
         """The state with ``changes``; raises KeyError for a field it does not have."""
         kind = type(state)
         values_of, in_order, by_name = _slots(kind)
         made = object.__new__(kind)
-        for put, value in zip(in_order, values_of(state), strict=True):
+        for put, value in zip(in_order, values_of(state), strict=False):
             put(made, value)
         for name, value in changes.items():
             by_name[name](made, value)

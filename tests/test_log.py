@@ -364,6 +364,20 @@ def test_another_key_does_not_take_the_log_over(own_database: str, memory: Memor
     assert signed(own_database, memory) == 10
 
 
+def test_a_service_with_another_key_says_that_the_log_is_not_its_own(
+    own_database: str, memory: Memory, tmp_path: Path
+) -> None:
+    add_facts(own_database, 5)
+    signed(own_database, memory)
+
+    running = Service(tmp_path / "service", own_database, actors=[]).start()
+    try:
+        health = running.client.get("/health/ready").json()
+        assert (health["status"], health["log"]["of_another_key"]) == ("degraded", True)
+    finally:
+        running.stop()
+
+
 def test_a_memory_that_cannot_be_read_is_not_taken_for_none(own_database: str, tmp_path: Path) -> None:
     file = tmp_path / "log.checkpoint"
     for content in (b"", b"\xff\xfe", b"half of a no"):

@@ -473,6 +473,21 @@ def test_what_was_read_of_a_key_just_before_it_was_destroyed_is_not_kept() -> No
             seals.open_field(box, "p")
 
 
+def test_nothing_is_sealed_under_a_key_that_was_destroyed_while_the_store_named_it() -> None:
+    class Slow(MemoryKeys):
+        def make(self, wanted: Sequence[WrappedKey]) -> list[WrappedKey]:
+            living = super().make(wanted)
+            if not self.destroyed():
+                seals.destroy(STREAM, ["process"], "request:1")
+            return living
+
+    seals = Keeper(b"k" * 32, Slow(), lambda: 0.0)
+
+    box = seals.seal_field(STREAM, "process", "p", "v")
+
+    assert seals.open_field(box, "p") == "v"
+
+
 def test_keys_that_lie_in_the_journals_database_move_out(
     own_database: str, server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

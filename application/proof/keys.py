@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.seals import secret_of
 from application.settings import Settings
-from domain.proof.note import Checkpoint, Key, sign
+from domain.proof.note import BadNote, Checkpoint, Key, sign, verify
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ class LogKey:
     def vkey(self) -> str:
         """The key as those who verify are given it."""
         return self.key.vkey
+
+    def signed(self, note: str) -> bool:
+        """Whether a note bears this key's valid signature."""
+        try:
+            return bool(verify(note, [self.key])[1])
+        except BadNote:
+            return False
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""

@@ -3,7 +3,6 @@
 Whether in a file of ours or at a witness; what a witness has and the database has not goes into the file.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import psycopg
 
 from application.database import service_conninfo
+from application.files import put
 from application.proof.tiles import (
     STORED,
     WIDTH,
@@ -39,13 +39,7 @@ class Memory:
 
     def keep(self, note: str) -> None:
         """Remember a signed note."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        put(self._path, note)
 
     def last(self) -> Checkpoint | None:
         """The checkpoint remembered, None where none was. Raises Forgotten where what is there cannot be read."""

@@ -5,6 +5,7 @@ one transaction; after a crash it begins from there again.
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from application.recorded import from_bytes
 from domain.log.facts import LOG, KeyChanged
 from domain.proof.leaf import leaf_data
 from domain.proof.merkle import Frontier, leaf_hash, root_of
-from domain.proof.note import BadNote, Checkpoint, Key, verify
+from domain.proof.note import Checkpoint, parse, with_signatures
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,10 @@ PAUSE = 0.4
 """Seconds in which facts come together under one checkpoint."""
 
 CHANGED = (
-    "SELECT leaf_index, topic, state FROM ocop.events WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1"
+    "SELECT topic, state FROM ocop.events WHERE originator_id = %s AND leaf_index < %s"
+    " ORDER BY originator_version DESC LIMIT 1"
 )
+UNFINISHED = "its key is being changed to another one: give `ocop change-log-key` again, it goes on where it was"
 LAST = "SELECT tree_size, root, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 ADD_TILE = "INSERT INTO ocop.tiles (level, tile_index, hashes, root) VALUES (%s, %s, %s, %s)"
 ADD_CHECKPOINT = "INSERT INTO ocop.checkpoints (tree_size, root, note) VALUES (%s, %s, %s)"
@@ -44,17 +47,16 @@ class BrokenLog(Exception):
 class LogSigner:
     """Extends the tree and signs checkpoints for one database.
 
-    ``memory``: where what was signed is remembered; nothing is signed that does not follow on it.
+    ``memory``: where what was signed is remembered; nothing is signed that does not follow on it. ``heir``: the key
+    that follows on this one; only with it at hand does it sign over the fact of the change, and both sign there.
     """
 
-    def __init__(self, url: str, key: LogKey, memory: Memory) -> None:
+    def __init__(self, url: str, key: LogKey, memory: Memory, heir: LogKey | None = None) -> None:
         self._conninfo = service_conninfo(url, application_name="ocop-log")
-        self._url, self._key, self._memory = url, key, memory
+        self._url, self._key, self._memory, self._heir = url, key, memory, heir
         self._tree = Frontier()
         self._open: list[list[bytes]] = []
         """Of each level, the hashes of the tile that is not complete yet."""
-        self._changed = False
-        """Whether a checkpoint over the change of this key to another was signed: then it signs no more."""
 
     def run(self, stop: threading.Event) -> None:
         """Follow the journal until told to stop; begin again after any failure."""
@@ -96,8 +98,9 @@ class LogSigner:
             raise BrokenLog(f"the checkpoint over {lost.size} facts that was signed last is not of this database")
         row = connection.execute(LAST).fetchone()
         size, root, note = row or (0, Frontier().root(), None)
-        self._changed = self._is_followed(connection, size)
-        if note is not None and not self._signed_before(connection, note, size):
+        if self._is_followed(connection, size):
+            raise BrokenLog(UNFINISHED)
+        if note is not None and not self._key.signed(note):
             raise BrokenLog(f"the checkpoint over {size} facts is signed by another key than this service's")
         self._open = []
         edge: dict[Tile, bytes] = {}
@@ -112,46 +115,40 @@ class LogSigner:
         if self._tree.root() != bytes(root):
             raise BrokenLog(f"the facts up to leaf {size - 1} are not those of the checkpoint over {size} facts")
 
-    def _change(self, connection: psycopg.Connection[Any], size: int) -> KeyChanged | None:
-        """The last change of the key under the first ``size`` facts."""
-        row = connection.execute(CHANGED, (LOG,)).fetchone()
-        fact = from_bytes(row[1], row[2]).data if row and row[0] < size else None
-        return fact if isinstance(fact, KeyChanged) else None
-
     def _is_followed(self, connection: psycopg.Connection[Any], size: int) -> bool:
-        change = self._change(connection, size)
-        return change is not None and change.before == self._key.vkey
-
-    def _signed_before(self, connection: psycopg.Connection[Any], note: str, size: int) -> bool:
-        """Whether the last checkpoint is of this key, or of the one that it followed with that very checkpoint."""
-        change = self._change(connection, size)
-        of_us = [self._key.vkey, *([change.before] if change and change.now == self._key.vkey else [])]
-        try:
-            return bool(verify(note, [Key.parse(vkey) for vkey in of_us])[1])
-        except BadNote:
-            return False
+        """Whether the last change of the key under the first ``size`` facts was from this one to another."""
+        row = connection.execute(CHANGED, (LOG, size)).fetchone()
+        fact = from_bytes(*row).data if row else None
+        return isinstance(fact, KeyChanged) and fact.before == self._key.vkey
 
     def step(self, connection: psycopg.Connection[Any]) -> int:
         """Take the next facts into the tree and sign a checkpoint over it; how many facts there were."""
         rows = connection.execute(LEAVES, {"first": self._tree.size, "end": self._tree.size + PAGE}).fetchall()
         if not rows:
             return 0
-        if self._changed:
-            raise BrokenLog("this key was changed to another one: give `ocop change-log-key` again to finish it")
+        if self._heir is None and (change := self._first_change(rows)) is not None:
+            rows = rows[:change]
+            if not rows:
+                raise BrokenLog(UNFINISHED)
         complete: list[tuple[int, int, bytes, bytes]] = []
         for row in rows:
             if row[0] != self._tree.size:
                 raise BrokenLog(f"there is no leaf {self._tree.size}")
             self._add(leaf_hash(leaf_data(*row)), complete)
-            self._changed = self._changed or row[4] == KeyChanged.stored_name
         checkpoint = Checkpoint(self._key.origin, self._tree.size, self._tree.root())
         note = self._key.sign(checkpoint)
+        if self._heir is not None:
+            note = with_signatures(note, [s.line for s in parse(self._heir.sign(checkpoint)).signatures])
         with connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(ADD_TILE, complete)
             cursor.execute(ADD_CHECKPOINT, (checkpoint.size, checkpoint.root, note))
             cursor.execute("SELECT pg_notify('ocop_log', %s)", (str(checkpoint.size),))
         self._memory.keep(note)
         return len(rows)
+
+    @staticmethod
+    def _first_change(rows: Sequence[tuple[Any, ...]]) -> int | None:
+        return next((n for n, row in enumerate(rows) if row[4] == KeyChanged.stored_name), None)
 
     def _add(self, leaf: bytes, complete: list[tuple[int, int, bytes, bytes]]) -> None:
         self._tree.append(leaf)

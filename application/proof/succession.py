@@ -1,7 +1,7 @@
 """The log's keys one after another (các khóa ký nối tiếp): who may sign which checkpoint, and how a key changes.
 
-A change is a fact. The first checkpoint over it is the last that the old key signs, so whoever trusts one key of the
-line can follow it to the others.
+A change is a fact. The first checkpoint over it is signed by both keys, the last of the old one and the first of the
+new: so whoever trusts either can follow to the other, and nobody who holds only one can make the link.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,18 +16,23 @@ from application.database import service_conninfo
 from application.handle import Order
 from application.proof.keys import LogKey
 from application.proof.memory import Memory
-from application.proof.signer import SIGNER_LOCK, LogSigner
+from application.proof.signer import SIGNER_LOCK, BrokenLog, LogSigner
 from application.recorded import from_bytes
 from application.writer import Writer
 from domain.log.commands import ChangeLogKey
 from domain.log.facts import LOG, KeyChanged
-from domain.proof.note import Key
+from domain.proof.note import Key, verify
 
 CHANGING = UUID("6f636f70-0000-4000-8000-6368616e6765")
 """Namespace of the ids of these commands. Never change it: a change that broke off would be entered twice."""
 CHANGES: LiteralString = (
-    "SELECT leaf_index, topic, state FROM ocop.events WHERE originator_id = %s ORDER BY originator_version"
+    "SELECT e.topic, e.state, c.tree_size, c.note, e.leaf_index, e.notification_id, e.originator_id,"
+    "  e.originator_version"
+    " FROM ocop.events AS e LEFT JOIN LATERAL (SELECT tree_size, note FROM ocop.checkpoints"
+    "  WHERE tree_size > e.leaf_index ORDER BY tree_size LIMIT 1) AS c ON true"
+    " WHERE e.originator_id = %s ORDER BY e.originator_version"
 )
+"""Changes of the key, each with the first checkpoint over it, if there is one."""
 
 
 class SignerRuns(Exception):
@@ -36,59 +41,72 @@ class SignerRuns(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the key, and the leaf of the fact."""
+    """A change of the key. ``size``: of the checkpoint that both keys signed; None where there is none (yet)."""
 
-    leaf: int
     before: Key
     now: Key
+    size: int | None
 
 
 def told(rows: Iterable[tuple[Any, ...]]) -> list[Change]:
-    """Changes out of the rows of ``CHANGES``."""
-    return [
-        Change(leaf, Key.parse(fact.before), Key.parse(fact.now))
-        for leaf, topic, state in rows
-        if isinstance(fact := from_bytes(topic, state).data, KeyChanged)
-    ]
+    """Changes out of the rows of ``CHANGES``; none where what is stored of one cannot be read."""
+    try:
+        return [_change(*row[:4]) for row in rows]
+    except Exception:  # whatever spoils it; what is spoilt is for the audit to find and to name
+        return []
+
+
+def _change(topic: str, state: bytes, size: int | None, note: str | None) -> Change:
+    fact = from_bytes(topic, bytes(state)).data
+    assert isinstance(fact, KeyChanged), "the stream has no other facts"
+    before, now = Key.parse(fact.before), Key.parse(fact.now)
+    both = note is not None and [one.key for one in verify(note, [before, now])[1]] == [before, now]
+    return Change(before, now, size if both else None)
 
 
 def changes(connection: psycopg.Connection[Any]) -> list[Change]:
     """All changes of the log's key, the oldest first."""
-    return told(connection.execute(CHANGES, (LOG,)).fetchall())
+    try:
+        return told(connection.execute(CHANGES, (LOG,)).fetchall())
+    except psycopg.DataError:  # a page of the database that cannot be read
+        return []
 
 
 class Succession:
-    """Whose turn it is to sign, checkpoint by checkpoint.
+    """Whose turn it is to sign: of checkpoints up to the one that both signed the old key, from it on the new one.
 
-    ``given``: keys that are trusted. ``known``: these, and all of the line where one of them is of it.
+    ``given``: keys that are trusted. ``known``: these, and those of the line that one of them is linked to.
     """
 
     def __init__(self, line: Sequence[Change], given: Sequence[Key]) -> None:
-        keys = [*(change.before for change in line[:1]), *(change.now for change in line)]
-        linked = all(change.before == key for change, key in zip(line, keys, strict=False))
-        followed = linked and not set(given).isdisjoint(keys)
-        self.known: Sequence[Key] = keys if followed else given
-        self._ends = [change.leaf for change in line] if followed else []
-        self._turn = 0
+        self._line = line
+        found = set(given)
+        for change in [*line, *reversed(line)]:  # forwards, then backwards
+            if change.size is not None and found & {change.before, change.now}:
+                found |= {change.before, change.now}
+        self.known: Sequence[Key] = [*given, *(found - set(given))]
 
-    def signs(self, size: int, by: Collection[Key]) -> bool:
-        """Whether the next checkpoint, in the order of their sizes, is signed by the key whose turn it is."""
-        if not self._ends:
-            return bool(by)
-        signed = self.known[self._turn] in by
-        if signed and self._turn < len(self._ends) and size > self._ends[self._turn]:
-            self._turn += 1
-        return signed
+    def signed(self, size: int, by: Collection[Key]) -> bool:
+        """Whether a checkpoint is signed by the key whose turn it was."""
+        turn: set[Key] = set()
+        for change in self._line:
+            if change.size is None:
+                continue
+            if size <= change.size:
+                turn = {change.before, change.now} if size == change.size else {change.before}
+                break
+            turn = {change.now}
+        return turn <= set(by) if turn & set(self.known) else bool(by)
 
 
 def known_keys(url: str, given: Sequence[Key]) -> Sequence[Key]:
-    """The keys given, and those of this database's log that one of them followed on or was followed by."""
+    """The keys given, and those of this database's log that they are linked to."""
     with psycopg.connect(service_conninfo(url), autocommit=True) as connection:
         return Succession(changes(connection), given).known
 
 
 def change_key(url: str, writer: Writer, old: LogKey, new: LogKey, memory: Memory) -> int:
-    """Enter the change and sign the old key's last checkpoint, over it; its size.
+    """Enter the change and sign the checkpoint over it with both keys; its size.
 
     To be given again where it broke off. Raises Refusal, BrokenLog, and SignerRuns while a service signs.
     """
@@ -97,26 +115,22 @@ def change_key(url: str, writer: Writer, old: LogKey, new: LogKey, memory: Memor
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (SIGNER_LOCK,)).fetchone()
         if row is None or not row[0]:
             raise SignerRuns
-        if (done := _signed_over(connection, new)) is not None:
+        if (done := _done(connection, old, new)) is not None:
             return done
-        signer = LogSigner(url, old, memory)
+        signer = LogSigner(url, old, memory, new)
         signer.take_up(connection)
         command = ChangeLogKey(before=old.vkey, now=new.vkey)
         command_id = uuid5(CHANGING, f"{old.vkey}\n{new.vkey}")
         for outcome in writer.carry_out([Order(command_id, LOG, command, ITSELF, command_id.bytes)]):
             if isinstance(outcome, BaseException):
                 raise outcome
-        while (size := _signed_over(connection, new)) is None:
-            signer.step(connection)
-        return size
+        while signer.step(connection):
+            if (done := _done(connection, old, new)) is not None:
+                return done
+        raise BrokenLog("the change of the key is not where it was entered")
 
 
-def _signed_over(connection: psycopg.Connection[Any], new: LogKey) -> int | None:
-    """Size of the first checkpoint over the change to a key; None before there is one."""
+def _done(connection: psycopg.Connection[Any], old: LogKey, new: LogKey) -> int | None:
+    """Size of the checkpoint that both signed; None before there is one."""
     line = changes(connection)
-    if not line or line[-1].now.vkey != new.vkey:
-        return None
-    query = "SELECT min(tree_size) FROM ocop.checkpoints WHERE tree_size > %s"
-    row = connection.execute(query, (line[-1].leaf,)).fetchone()
-    size: int | None = row[0] if row else None
-    return size
+    return line[-1].size if line and (line[-1].before, line[-1].now) == (old.key, new.key) else None

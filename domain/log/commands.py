@@ -29,19 +29,19 @@ class ChangeLogKey(Command):
         return Standing(None, None, "VN", "")
 
     def decide(self, state: Log, ctx: Context) -> list[Fact]:
-        """From the key that signs to another one of the same log; nothing where that was done."""
-        if state.key == self.now:
+        """From the key that signs to one of the same log that never signed; nothing where that was done."""
+        if state.keys[-2:] == (self.before, self.now):
             return []
-        if state.key not in ("", self.before):
+        if state.keys and state.keys[-1] != self.before:
             raise WrongOrder(
                 "Khóa đang ký không phải khóa này: đã được thay trước đó.",
                 "This is not the key that signs: it was changed before.",
                 field="before",
             )
-        if self.before == self.now or Key.parse(self.before).name != Key.parse(self.now).name:
+        if self.now in (self.before, *state.keys) or Key.parse(self.before).name != Key.parse(self.now).name:
             raise Invalid(
-                "Khóa mới phải khác khóa cũ và mang tên của cùng nhật ký.",
-                "The new key must differ from the old one and bear the name of the same log.",
+                "Khóa mới phải chưa từng ký và mang tên của cùng nhật ký.",
+                "The new key must be one that never signed, and bear the name of the same log.",
                 field="now",
             )
         return [KeyChanged(before=self.before, now=self.now)]

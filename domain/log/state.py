@@ -1,4 +1,4 @@
-"""What decisions need to know of the log: the key that signs."""
+"""What decisions need to know of the log: its keys."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from domain.stream import Told
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log. ``key``: verifier key of the one that signs; "" before the first change of it."""
+    """The log. ``keys``: verifier keys that signed, the last one signs; none before the first change."""
 
     version: int = 0
-    key: str = ""
+    keys: tuple[str, ...] = ()
 
 
 def evolve(log: Log, told: Told) -> Log:
     """The log after one more fact."""
     fact: LogFact = told.fact
-    return replace(log, version=told.version, key=fact.now)
+    return replace(log, version=told.version, keys=(*(log.keys or (fact.before,)), fact.now))
