@@ -18,6 +18,8 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from application.files import keep_folder
+
 JOURNAL = (
     "ocop.events",
     "ocop.commands",
@@ -74,6 +76,7 @@ def backup(owner_url: str, tables: Sequence[str], path: Path) -> Backup:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        keep_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
     return Backup(path, rows)

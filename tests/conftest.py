@@ -13,6 +13,7 @@ from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 
 from application.database import EmbeddedPostgres, migrate, migrate_keys
+from application.proof.memory import Memory
 from application.store import Journal
 from domain.law.book import law_book
 from projections.catalogue import read_models
@@ -115,3 +116,9 @@ def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def projector_for(url: str) -> Projector:
     return Projector(url, Journal(url), read_models(law_book()))
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    """Where a test's log is remembered outside its database."""
+    return Memory(tmp_path / "log.checkpoint")

@@ -66,14 +66,9 @@ def add_facts(url: str, count: int) -> None:
         connection.execute(ADD, {"count": count, "name": name, "state": state})
 
 
-@pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "log.checkpoint")
-
-
-def signed(url: str, memory: Memory) -> int:
+def signed(url: str, memory: Memory, key: LogKey = KEY) -> int:
     """Sign all there is; the size signed."""
-    signer = LogSigner(url, KEY, memory)
+    signer = LogSigner(url, key, memory)
     with psycopg.connect(url, autocommit=True) as connection:
         signer.take_up(connection)
         while signer.step(connection):

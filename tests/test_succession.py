@@ -31,7 +31,7 @@ from domain.values import Role
 from tests.language import given
 from tests.service import Service
 from tests.story import actor
-from tests.test_log import add_facts, checkpoints, leaves, until_signed
+from tests.test_log import add_facts, checkpoints, leaves, signed, until_signed
 from tests.test_writer import writer_on
 
 
@@ -43,24 +43,10 @@ FIRST, SECOND, THIRD = key("1"), key("2"), key("3")
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "log.checkpoint")
-
-
-@pytest.fixture
 def writer(own_database: str) -> Iterator[Writer]:
     journal = Journal(own_database)
     yield writer_on(journal)
     journal.close()
-
-
-def signed_by(url: str, log_key: LogKey, memory: Memory) -> int:
-    signer = LogSigner(url, log_key, memory)
-    with psycopg.connect(url, autocommit=True) as connection:
-        signer.take_up(connection)
-        while signer.step(connection):
-            pass
-    return max(checkpoints(url))
 
 
 def line_of(url: str) -> list[Change]:
@@ -76,7 +62,7 @@ def test_both_keys_sign_over_the_change_and_each_alone_before_and_after(
     own_database: str, writer: Writer, memory: Memory
 ) -> None:
     add_facts(own_database, 300)
-    assert signed_by(own_database, FIRST, memory) == 300
+    assert signed(own_database, memory, FIRST) == 300
     add_facts(own_database, 10)
 
     size = change_key(own_database, writer, FIRST, SECOND, memory)
@@ -88,12 +74,12 @@ def test_both_keys_sign_over_the_change_and_each_alone_before_and_after(
     add_facts(own_database, 10)
     for other, said in ((FIRST, "is being changed"), (THIRD, "another key")):
         with pytest.raises(BrokenLog, match=said):
-            signed_by(own_database, other, memory)
-    assert signed_by(own_database, SECOND, memory) == 321
+            signed(own_database, memory, other)
+    assert signed(own_database, memory, SECOND) == 321
     assert signers(own_database, 321) == {SECOND.key}
     assert change_key(own_database, writer, SECOND, THIRD, memory) == 322
     add_facts(own_database, 1)
-    assert signed_by(own_database, THIRD, memory) == 323
+    assert signed(own_database, memory, THIRD) == 323
     for trusted in (FIRST, SECOND, THIRD):
         assert faults(own_database, trusted) == [], "who trusts one of the line can follow it"
         assert set(known_keys(own_database, [trusted.key])) == {FIRST.key, SECOND.key, THIRD.key}
@@ -105,7 +91,7 @@ def test_a_change_that_broke_off_goes_on_when_it_is_given_again(
     own_database: str, writer: Writer, memory: Memory, monkeypatch: pytest.MonkeyPatch, dies: str
 ) -> None:
     add_facts(own_database, 5)
-    signed_by(own_database, FIRST, memory)
+    signed(own_database, memory, FIRST)
     if dies == "before it is signed":
         with monkeypatch.context() as patched:
             patched.setattr(LogSigner, "step", powerless)
@@ -117,17 +103,17 @@ def test_a_change_that_broke_off_goes_on_when_it_is_given_again(
     # A service that starts in between has the old key alone: it signs up to the change and not over it.
     add_facts(own_database, 5)
     with pytest.raises(BrokenLog, match="is being changed"):
-        signed_by(own_database, FIRST, memory)
+        signed(own_database, memory, FIRST)
     if dies == "before it is signed":
         with pytest.raises(BrokenLog, match="another key"):
-            signed_by(own_database, SECOND, memory)
+            signed(own_database, memory, SECOND)
 
     for _ in range(2):
         assert change_key(own_database, writer, FIRST, SECOND, memory) == (11 if dies == "before it is signed" else 6)
 
     assert len(line_of(own_database)) == 1
     add_facts(own_database, 5)
-    assert signed_by(own_database, SECOND, memory) == 16
+    assert signed(own_database, memory, SECOND) == 16
     assert faults(own_database, FIRST) == faults(own_database, SECOND) == []
 
 
@@ -137,10 +123,10 @@ def powerless(*_: object) -> int:
 
 def test_a_checkpoint_of_a_key_whose_turn_is_over_is_a_fault(own_database: str, writer: Writer, memory: Memory) -> None:
     add_facts(own_database, 20)
-    signed_by(own_database, FIRST, memory)
+    signed(own_database, memory, FIRST)
     change_key(own_database, writer, FIRST, SECOND, memory)
     add_facts(own_database, 20)
-    newest = signed_by(own_database, SECOND, memory)
+    newest = signed(own_database, memory, SECOND)
 
     resigned(own_database, FIRST, newest)
 
@@ -152,7 +138,7 @@ def test_a_checkpoint_of_a_key_whose_turn_is_over_is_a_fault(own_database: str, 
 def test_nobody_who_holds_one_key_links_another_to_it(own_database: str, writer: Writer, memory: Memory) -> None:
     """A superuser with a key of his own, or a stolen old one, signs everything anew and names the true key after it."""
     add_facts(own_database, 20)
-    signed_by(own_database, THIRD, memory)
+    signed(own_database, memory, THIRD)
     change_key(own_database, writer, THIRD, SECOND, memory)
     assert faults(own_database, SECOND) == []
 
@@ -162,14 +148,14 @@ def test_nobody_who_holds_one_key_links_another_to_it(own_database: str, writer:
     assert known_keys(own_database, [SECOND.key]) == [SECOND.key]
     assert {fault.code for fault in faults(own_database, SECOND)} == {"signature"}
     with pytest.raises(BrokenLog, match="another key"):
-        signed_by(own_database, SECOND, memory)
+        signed(own_database, memory, SECOND)
 
 
 def test_a_change_that_cannot_be_read_links_nothing_and_stops_no_audit(
     own_database: str, writer: Writer, memory: Memory
 ) -> None:
     add_facts(own_database, 20)
-    signed_by(own_database, FIRST, memory)
+    signed(own_database, memory, FIRST)
     change_key(own_database, writer, FIRST, SECOND, memory)
 
     for spoilt in (b"\x00", b"{}", b'{"data": 1}'):
