@@ -18,7 +18,7 @@ from application.proof.tiles import HEIGHT, LEAVES, WIDTH, Tile, Tree, hashes_in
 from application.recorded import from_bytes
 from domain.log.facts import LOG, KeyChanged
 from domain.proof.leaf import leaf_data
-from domain.proof.merkle import Frontier, leaf_hash, root_of
+from domain.proof.merkle import Frontier, leaf_hash
 from domain.proof.note import Checkpoint, parse, with_signatures
 
 log = structlog.get_logger(__name__)
@@ -123,7 +123,8 @@ class LogSigner:
 
     def step(self, connection: psycopg.Connection[Any]) -> int:
         """Take the next facts into the tree and sign a checkpoint over it; how many facts there were."""
-        rows = connection.execute(LEAVES, {"first": self._tree.size, "end": self._tree.size + PAGE}).fetchall()
+        span = {"first": self._tree.size, "end": self._tree.size + PAGE}
+        rows = connection.execute(LEAVES, span, prepare=True, binary=True).fetchall()
         if not rows:
             return 0
         if self._heir is None and (change := self._first_change(rows)) is not None:
@@ -151,14 +152,12 @@ class LogSigner:
         return next((n for n, row in enumerate(rows) if row[4] == KeyChanged.stored_name), None)
 
     def _add(self, leaf: bytes, complete: list[tuple[int, int, bytes, bytes]]) -> None:
-        self._tree.append(leaf)
-        hash_, size = leaf, self._tree.size
-        for level in range(size.bit_length()):
+        made = self._tree.append(leaf)
+        for level, height in enumerate(range(0, len(made), HEIGHT)):
             if level == len(self._open):
                 self._open.append([])
-            self._open[level].append(hash_)
-            if len(self._open[level]) < WIDTH:
-                return
-            hash_ = root_of(self._open[level])
-            complete.append((level, (size >> HEIGHT * (level + 1)) - 1, b"".join(self._open[level]), hash_))
-            self._open[level] = []
+            self._open[level].append(made[height])
+            if len(self._open[level]) == WIDTH:
+                place = (self._tree.size >> HEIGHT * (level + 1)) - 1
+                complete.append((level, place, b"".join(self._open[level]), made[height + HEIGHT]))
+                self._open[level] = []

@@ -63,13 +63,15 @@ class Frontier:
         """Hashes of the complete subtrees, from left to right."""
         return tuple(self._hashes)
 
-    def append(self, hash_: bytes) -> None:
-        """Take one more leaf's hash."""
+    def append(self, hash_: bytes) -> list[bytes]:
+        """Take one more leaf's hash; hashes of the perfect subtrees that it completes, by height, its own first."""
+        made = [hash_]
         joins = (self.size ^ (self.size + 1)).bit_length() - 1  # as many as the size ends in ones
         for _ in range(joins):
-            hash_ = node_hash(self._hashes.pop(), hash_)
-        self._hashes.append(hash_)
+            made.append(node_hash(self._hashes.pop(), made[-1]))
+        self._hashes.append(made[-1])
         self.size += 1
+        return made
 
     def root(self) -> bytes:
         """Root of the tree as it is now."""
