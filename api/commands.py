@@ -76,9 +76,12 @@ OPENING: dict[str, str] = {
     "establish-office": "/v1/offices",
     "register-person": "/v1/persons",
     "request-erasure": "/v1/personal-data/requests",
+    "issue-programme": "/v1/programmes",
 }
 """Command that opens a stream → its path."""
-PLURAL = {kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person", "subject", "log")}
+PLURAL = {
+    kind: f"{kind}s" for kind in ("product", "council", "session", "office", "person", "subject", "log", "programme")
+}
 
 
 def path_of(kind: type[Command]) -> str:

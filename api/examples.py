@@ -7,6 +7,12 @@ from typing import Any
 
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+TARGET = {
+    "title": "Sản phẩm mới được công nhận từ 3 sao",
+    "measure": "products-new",
+    "amount": "52",
+    "due": "2026-12-31",
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "identify-product": {
         "product_name": "Chè Shan tuyết Núi Biều",
@@ -70,6 +76,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sha256": _HASH,
     },
     "make-commitment": {"about": "food-safety", "document": "Bản cam kết ngày 05/04/2026"},
+    "record-baseline": {"year": 2025, "revenue": 180000000, "profit": 42000000},
     "report-difficulty": {"area": "credit", "description": "Chưa vay được vốn mua máy sao chè."},
     "grant-support": {
         "kind": "packaging",
@@ -275,7 +282,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "join-point-of-sale": {"point_of_sale": "Điểm bán OCOP Đà Bắc", "address": "Xã Đà Bắc, tỉnh Phú Thọ"},
     "join-retail-chain": {"chain": "Chuỗi cửa hàng đặc sản", "stores": 6},
     "sign-contract": {"number": "09/HĐMB", "partner": "Công ty phân phối", "value": 120000000},
-    "report-revenue": {"period": "2026-11", "channel": "e-commerce", "amount": 24500000},
+    "report-revenue": {"period": "2026-11", "channel": "e-commerce", "amount": 24500000, "profit": 6100000},
     "withdraw-journey": {"reason": "Chủ thể chuyển sang chu trình năm sau."},
     "correct-fact": {
         "version": 2,
@@ -344,4 +351,60 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "before": "ocop/vi-du+d498152a+AXbO1fHUEMcY12UlH3jnmLR2NBBQh7NDnDha5NXYB8V9",
         "now": "ocop/vi-du+db185fc0+AdnMn+YS0Oe+Xu2yH0aUCNtCmT5ofTZDE6ufMm4xAZbg",
     },
+    "issue-programme": {
+        "title": "Triển khai Chương trình OCOP tỉnh Phú Thọ năm 2026",
+        "area": "25",
+        "first": "2026-01-01",
+        "last": "2026-12-31",
+        "decision_number": "115/KH-UBND",
+        "issued_on": "2026-01-15",
+        "issued_by": "UBND tỉnh Phú Thọ",
+        "legal_bases": ["Quyết định 26/2026/QĐ-TTg"],
+    },
+    "set-target": {"code": "new-products", "target": TARGET},
+    "amend-target": {
+        "code": "new-products",
+        "target": {**TARGET, "amount": "60"},
+        "decision_number": "1820/QĐ-UBND",
+        "reason": "Nhiều sản phẩm đăng ký hơn dự kiến.",
+    },
+    "set-deadline": {
+        "code": "province-rating",
+        "deadline": {
+            "title": "Hội đồng cấp tỉnh đánh giá, phân hạng đợt 2",
+            "level": "province",
+            "step": 5,
+            "due": "2026-12-30",
+        },
+    },
+    "set-priority": {"code": "tea", "priority": {"title": "Chè và dược liệu", "groups": ["drinks", "medicinal"]}},
+    "assign-task": {
+        "code": "fairs",
+        "task": {"agency": "Sở Công Thương", "text": "Tổ chức hội chợ chuyên đề trong quý IV."},
+    },
+    "record-class": {
+        "title": "Tập huấn chu trình OCOP",
+        "audience": "officials",
+        "area": "04876",
+        "attendees": 42,
+    },
+    "record-media": {"kind": "article", "title": "Chè Shan tuyết lên sàn", "outlet": "Báo Phú Thọ"},
+    "count-staff": {"area": "25", "officials": 310},
+    "record-apparatus": {"area": "04876", "decision_number": "33/QĐ-UBND"},
+    "record-organisation": {
+        "registration": "2500123456",
+        "organisation": "HTX Chè Cao Sơn",
+        "change": "founded",
+        "area": "04876",
+    },
+    "record-monitoring": {"system": "Phần mềm theo dõi sản phẩm OCOP", "decision_number": "900/QĐ-UBND"},
+    "record-event": {"kind": "thematic-fair", "title": "Hội chợ sản phẩm OCOP", "place": "Việt Trì"},
+    "open-point-of-sale": {
+        "code": "cao-son",
+        "title": "Điểm bán hàng OCOP Cao Sơn",
+        "address": "Chợ Cao Sơn",
+        "area": "04876",
+    },
+    "close-point-of-sale": {"code": "cao-son", "reason": "Hết hợp đồng thuê."},
+    "strike-entry": {"entry": 3, "reason": "Ghi hai lần."},
 }

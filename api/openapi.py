@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import councils, history, integrators, package, personal_data, personnel, radar, supervisors
+from api import councils, history, integrators, package, personal_data, personnel, programmes, radar, supervisors
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
@@ -141,7 +141,7 @@ _IF_NONE_MATCH = {
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
     route.path
-    for part in (supervisors, history, radar, councils, integrators, package, personal_data, personnel)
+    for part in (supervisors, history, radar, councils, programmes, integrators, package, personal_data, personnel)
     for route in part.router.routes
     if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )

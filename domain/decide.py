@@ -32,6 +32,8 @@ from domain.product.steps import (
     rating,
     result,
 )
+from domain.programme import activities
+from domain.programme import commands as programme
 from domain.refusals import DutiesSeparated, Invalid, NotAllowed, OutsideArea, StaleVersion, WrongOrder
 from domain.session import commands as session
 from domain.stream import Fact, For, Told, hands_of
@@ -58,6 +60,8 @@ COMMANDS: dict[str, type[Command]] = {
         person,
         subject,
         log,
+        programme,
+        activities,
     )
     for command in part.COMMANDS
 }

@@ -19,6 +19,8 @@ from domain.person.claims import handle_claim
 from domain.product import facts as product_facts
 from domain.product import state as product
 from domain.product.claims import open_claim
+from domain.programme import facts as programme_facts
+from domain.programme import state as programme
 from domain.session import facts as session_facts
 from domain.session import state as session
 from domain.stream import Fact, Told
@@ -66,6 +68,7 @@ KINDS: dict[str, Kind] = {
         _plain("person", person_facts.CATALOGUE, person.Person(), person.evolve, handle_claim),
         _plain("subject", subject_facts.CATALOGUE, subject.Subject(), subject.evolve),
         _plain("log", log_facts.CATALOGUE, log.Log(), log.evolve),
+        _plain("programme", programme_facts.CATALOGUE, programme.Programme(), programme.evolve),
     )
 }
 """Kind of stream by name: the first word of the stored names of its facts."""

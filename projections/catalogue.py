@@ -6,9 +6,11 @@ from projections.certificates import Certificates
 from projections.councils import Councils
 from projections.engine import ReadModel
 from projections.erasures import Erasures
+from projections.marks import Marks
 from projections.moments import Moments
 from projections.personal import Personal
 from projections.persons import Persons
+from projections.programmes import Programmes
 from projections.radar import Radar
 from projections.sessions import Sessions
 from projections.status import Status
@@ -21,6 +23,7 @@ def read_models(law: LawBook) -> list[ReadModel]:
     return [
         Status(law),
         Moments(law),
+        Marks(),
         Trail(),
         Certificates(law),
         Worklist(law),
@@ -28,6 +31,7 @@ def read_models(law: LawBook) -> list[ReadModel]:
         Sessions(),
         Books(),
         Persons(),
+        Programmes(),
         Personal(),
         Erasures(law),
         Radar(law),

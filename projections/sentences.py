@@ -17,6 +17,7 @@ from domain.stream import Fact
 from domain.values import ROLE_NAMES
 from projections.personal_sentences import SUBJECTS
 from projections.personnel_sentences import PERSONNEL
+from projections.programme_sentences import PROGRAMMES
 from projections.rating_sentences import CERTIFICATES, COUNCILS, RATING
 from projections.words import (
     CHANNEL,
@@ -125,6 +126,16 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
         lambda f: f"cam kết {COMMITMENT[f.about][0]} ({f.document})",
         lambda f: f"made a commitment on {COMMITMENT[f.about][1]} ({f.document})",
     ),
+    "product.baseline-recorded": (
+        lambda f: (
+            f"ghi doanh thu năm {f.year}, trước khi tham gia: {dong(f.revenue)}"
+            + (f", lợi nhuận {dong(f.profit)}" if f.profit is not None else "")
+        ),
+        lambda f: (
+            f"recorded the revenue of {f.year}, before taking part: {vnd(f.revenue)}"
+            + (f", profit {vnd(f.profit)}" if f.profit is not None else "")
+        ),
+    ),
     "product.difficulty-reported": (
         lambda f: f"báo cáo khó khăn về {DIFFICULTY[f.area][0]}: {text(f.description)}",
         lambda f: f"reported a difficulty with {DIFFICULTY[f.area][1]}: {text(f.description)}",
@@ -174,6 +185,7 @@ SENTENCES: dict[str, tuple[Phrase, Phrase]] = {
     **RATING,
     **COUNCILS,
     **PERSONNEL,
+    **PROGRAMMES,
     **CERTIFICATES,
     **SUBJECTS,
     "log.key-changed": (

@@ -30,6 +30,32 @@ COMMITMENT: dict[str, tuple[str, str]] = {
     "food-safety": ("an toàn thực phẩm", "food safety"),
     "environment": ("bảo vệ môi trường", "the environment"),
 }
+AUDIENCE: dict[str, tuple[str, str]] = {
+    "officials": ("cán bộ", "officials"),
+    "new-producers": ("chủ thể mới", "new producers"),
+    "producers": ("chủ thể", "producers"),
+    "public": ("mọi đối tượng", "everybody"),
+}
+MEDIA: dict[str, tuple[str, str]] = {
+    "clip": ("clip", "clip"),
+    "article": ("bài", "article"),
+    "broadcast": ("phóng sự", "broadcast"),
+    "website": ("trang thông tin", "web page"),
+    "leaflet": ("tờ rơi", "leaflet"),
+}
+EVENT: dict[str, tuple[str, str]] = {
+    "fair": ("hội chợ", "fair"),
+    "thematic-fair": ("hội chợ chuyên đề OCOP", "fair of OCOP products"),
+    "conference": ("hội nghị", "conference"),
+    "workshop": ("hội thảo", "workshop"),
+    "meeting": ("cuộc họp", "meeting"),
+    "exchange": ("buổi kết nối giao thương", "trade meeting"),
+}
+CHANGE: dict[str, tuple[str, str]] = {
+    "founded": ("thành lập mới", "founded"),
+    "strengthened": ("củng cố", "strengthened"),
+    "upgraded": ("nâng cấp", "upgraded"),
+}
 DIFFICULTY: dict[str, tuple[str, str]] = {
     "material": ("nguyên liệu", "material"),
     "credit": ("vốn vay", "credit"),

@@ -243,6 +243,23 @@ ASIDE: dict[str, dict[str, Any]] = {
         "keys": [{"key": SESSION, "purpose": "consent"}],
     },
     "log.key-changed": EXAMPLES["change-log-key"],
+    "product.baseline-recorded": EXAMPLES["record-baseline"],
+    "programme.issued": {**EXAMPLES["issue-programme"], "signer": "Chủ tịch UBND tỉnh"},
+    "programme.target-set": EXAMPLES["set-target"],
+    "programme.target-amended": EXAMPLES["amend-target"],
+    "programme.deadline-set": EXAMPLES["set-deadline"],
+    "programme.priority-set": EXAMPLES["set-priority"],
+    "programme.task-assigned": EXAMPLES["assign-task"],
+    "programme.class-held": EXAMPLES["record-class"],
+    "programme.media-published": EXAMPLES["record-media"],
+    "programme.staff-counted": EXAMPLES["count-staff"],
+    "programme.apparatus-strengthened": EXAMPLES["record-apparatus"],
+    "programme.organisation-supported": EXAMPLES["record-organisation"],
+    "programme.monitoring-introduced": EXAMPLES["record-monitoring"],
+    "programme.event-held": EXAMPLES["record-event"],
+    "programme.point-of-sale-opened": EXAMPLES["open-point-of-sale"],
+    "programme.point-of-sale-closed": EXAMPLES["close-point-of-sale"],
+    "programme.entry-struck": EXAMPLES["strike-entry"],
 }
 
 

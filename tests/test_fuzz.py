@@ -77,6 +77,9 @@ CERTIFIED = until("notify-result", tea())
 COMPLAINT = aside("file-complaint", PRODUCER, "2026-11-01")
 ENTERED: Chapter = ("enter-from-register", PROVINCE, EXAMPLES["enter-from-register"])
 ESTABLISHED: Chapter = ("establish-office", ADMINISTRATOR, EXAMPLES["establish-office"])
+ISSUED: list[Chapter] = [("issue-programme", PROVINCE, EXAMPLES["issue-programme"])]
+TARGETED: list[Chapter] = [*ISSUED, aside("set-target", PROVINCE, "2026-02-01")]
+HELD: list[Chapter] = [*TARGETED, aside("record-class", PROVINCE, "2026-03-01")]
 ASIDE: dict[str, list[Chapter]] = {
     "reject-idea": until("submit-idea", tea()),
     "withdraw-idea": until("submit-idea", tea()),
@@ -128,6 +131,13 @@ ASIDE: dict[str, list[Chapter]] = {
     "decide-erasure": until("submit-idea", tea()),
     "record-keys-destroyed": until("submit-idea", tea()),
     "change-log-key": [],
+    "record-baseline": until("accept-plan", tea()),
+    **dict.fromkeys(("set-target", "set-deadline", "set-priority", "assign-task"), ISSUED),
+    **dict.fromkeys(("record-class", "record-media", "count-staff", "record-apparatus"), ISSUED),
+    **dict.fromkeys(("record-organisation", "record-monitoring", "record-event", "open-point-of-sale"), ISSUED),
+    "amend-target": TARGETED,
+    "strike-entry": HELD,
+    "close-point-of-sale": [*ISSUED, aside("open-point-of-sale", PROVINCE, "2026-03-01")],
 }
 
 
@@ -135,7 +145,7 @@ def story_before(command: str) -> list[Chapter]:
     """The story up to where the command becomes possible; nothing comes before an opening that needs no other."""
     if command in ASIDE:
         return ASIDE[command]
-    if command in ("identify-product", "enter-from-register", "establish-office", "register-person"):
+    if command in ("identify-product", "enter-from-register", "establish-office", "register-person", "issue-programme"):
         return []
     return until_first(command, tea())[:-1]
 
@@ -150,7 +160,7 @@ def competent(command: str) -> Role:
 
 def named(chapters: list[Chapter], name: str) -> list[Chapter]:
     """The story of something of another name: one registration a producer, name and cycle; one person a handle."""
-    own = {"register-person": "handle", "establish-office": "title"}
+    own = {"register-person": "handle", "establish-office": "title", "issue-programme": "title"}
     called = [own.get(command, "product_name") for command, _, _ in chapters]
     return [(c, r, {**b, by: name} if by in b else b) for by, (c, r, b) in zip(called, chapters, strict=True)]
 

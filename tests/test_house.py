@@ -22,6 +22,7 @@ from domain.office import facts as office_facts
 from domain.person import facts as person_facts
 from domain.product import certificate_facts, facts, rating_facts
 from domain.product.phases import PHASE_NAMES, STEP_OF_PHASE, Phase
+from domain.programme import facts as programme_facts
 from domain.session import facts as session_facts
 from domain.session.state import STAGE_NAMES, Stage
 from domain.stream import Fact
@@ -150,6 +151,7 @@ FACT_MODULES = (
     person_facts,
     subject_facts,
     log_facts,
+    programme_facts,
 )
 
 
@@ -158,7 +160,12 @@ def test_the_catalogue_holds_every_fact_once() -> None:
         c for module in FACT_MODULES for _, c in inspect.getmembers(module, inspect.isclass) if issubclass(c, Fact)
     }
     unions = [facts.ProductFact, council_facts.CouncilFact, session_facts.SessionFact, book_facts.BookFact]
-    unions += [office_facts.OfficeFact, person_facts.PersonFact, subject_facts.SubjectFact]
+    unions += [
+        office_facts.OfficeFact,
+        person_facts.PersonFact,
+        subject_facts.SubjectFact,
+        programme_facts.ProgrammeFact,
+    ]
     listed = [log_facts.LogFact, *(fact for union in unions for fact in get_args(union))]
 
     assert defined - {Fact} == set(listed) == set(CATALOGUE.values())

@@ -107,7 +107,7 @@ def told_everywhere(service: Service, url: str) -> Case:
     for number, (station, chapters) in enumerate(STATIONS.items()):
         named = [(c, r, {**b, "product_name": f"Trà {number}"} if "product_name" in b else b) for c, r, b in chapters]
         service.tell(named)
-        places.append(Place(station, dict(service.ids)))
+        places.append(Place(station, {**service.ids, "programme": planned(service, "25")}))
     elsewhere = Place("elsewhere", told_elsewhere(service))
     journal = Journal(url, pool_size=1)
     streams = {UUID(key) for place in places for key in place.ids.values()}
@@ -115,6 +115,15 @@ def told_everywhere(service: Service, url: str) -> Case:
     journal.close()
     service.caught_up()
     return Case(service, places, elsewhere, states)
+
+
+def planned(service: Service, area: str, who: Actor | Role = Role.PROVINCE_OFFICER) -> str:
+    """A programme of a province with a target."""
+    answer = service.give(None, "issue-programme", who, {**EXAMPLES["issue-programme"], "area": area})
+    programme = str(answer.json()["programme_id"])
+    answer = service.give(programme, "set-target", who, EXAMPLES["set-target"])
+    service.position = answer.json()["position"]
+    return programme
 
 
 FAR = scenario.Place("01", "00070")
@@ -142,6 +151,7 @@ def told_elsewhere(service: Service) -> dict[str, str]:
     assert answer.is_success, answer.text
     service.position = answer.json()["position"]
     far = {"product": product, "council": council, "session": session, "office": office}
+    far["programme"] = planned(service, "01", FAR.person("province-officer"))
     return {**far, "subject": answer.json()["subject_id"], "person": str(person_id(FAR.person("commune-chair").person))}
 
 
@@ -258,7 +268,7 @@ def filled_in(template: str, place: Place) -> str | None:
     if "{subject_id}" in template or "/personal-data/subject" in template:
         return None  # these have tests of their own: they name no case
     for name in re.findall(r"\{(\w+)\}", template):
-        key = {"number": "1"}.get(name) or ids.get(name.removesuffix("_id"))
+        key = {"number": "1", "code": "new-products"}.get(name) or ids.get(name.removesuffix("_id"))
         if key is None:
             return None
         template = template.replace(f"{{{name}}}", key)
@@ -287,6 +297,8 @@ def read_status(template: str, readers: list[str], area: str, who: Actor, place:
         if template.endswith("/what-if") and seen:
             return 200 if product.dossier is not None and product.dossier.result is not None else 409
         return 200 if seen and ("{number}" not in template or decided) else 404
+    if "{programme_id}" in template:  # a plan is for those it is made for, too
+        return 200 if covers(who.area, "25") or covers("25", who.area) else 404
     return 200 if covers(who.area, "25") else 404
 
 

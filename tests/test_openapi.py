@@ -39,6 +39,7 @@ PUBLIC = (
     "/v1/log/proof/consistency",
     "/v1/problems/{code}",
     "/v1/commands",
+    "/v1/measures",
     "/v1/regimes",
     "/v1/regimes/{regime_id}",
     "/v1/regimes/{regime_id}/sheets",
@@ -70,6 +71,11 @@ READS = (
     "/v1/sessions/{session_id}",
     "/v1/sessions/{session_id}/trail",
     "/v1/decisions",
+    "/v1/programmes",
+    "/v1/programmes/{programme_id}",
+    "/v1/programmes/{programme_id}/progress",
+    "/v1/programmes/{programme_id}/targets/{code}/marks",
+    "/v1/programmes/{programme_id}/trail",
     "/v1/events",
     "/v1/certificates",
     "/v1/me",
@@ -99,6 +105,9 @@ SCOPED = {
     "/v1/products/{product_id}/decisions/{number}": "products:read",
     "/v1/products/{product_id}/compare": "products:read",
     "/v1/products/{product_id}/what-if": "products:read",
+    "/v1/programmes": "products:read",
+    "/v1/programmes/{programme_id}": "products:read",
+    "/v1/programmes/{programme_id}/progress": "products:read",
     "/v1/events": "events:read",
     "/v1/certificates": "certificates:read",
 }
@@ -111,6 +120,7 @@ OPENINGS = {
     "establish-office": "/v1/offices",
     "register-person": "/v1/persons",
     "request-erasure": "/v1/personal-data/requests",
+    "issue-programme": "/v1/programmes",
 }
 DECISIONS = ("recognise", "approve-results", "revoke")
 

@@ -147,7 +147,7 @@ def test_every_fact_is_in_the_trail_once_and_in_order(own_database: str, teller:
     assert found == stored
     commune_book = str(book_id("commune", "04876", 2026))
     assert {str(stream) for stream, _, _ in found} == {*teller.ids.values(), commune_book}
-    others = {"office", "person", "subject", "log"}  # which the tea's story opens none of
+    others = {"office", "person", "subject", "log", "programme"}  # which the tea's story opens none of
     assert teller.ids.keys() == KINDS.keys() - others
 
 

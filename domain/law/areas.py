@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
+from domain.law.old_units import old_units
+
 NATION = "VN"
 
 
@@ -59,20 +61,33 @@ def province_of_area(area: str) -> str:
     return found.province if found else area[:2] if len(area) != len("00000") else ""
 
 
-def covers(area: str, other: str) -> bool:
-    """Whether ``area`` is, or contains, the other.
+def province_today(area: str) -> str:
+    """Code of today's province that an area of either map lies in; "" for the nation and for codes that are not known.
 
-    Today's communes are not told by the old units between them and the province: an office of such a unit
-    reaches its whole province.
+    A code that both maps have is read as today's.
+    """
+    found = areas().get(area)
+    if found is not None:
+        return found.province
+    unit = old_units().get(area) or old_units().get(area[:2])
+    return unit.now if unit and len(area) != len("00000") else ""
+
+
+def covers(area: str, other: str) -> bool:
+    """Whether ``area`` is, or contains, the other; a province contains what went into it.
+
+    Of today's communes, an office of a unit that ended reaches its whole province.
     """
     if area in (NATION, other):
         return True
-    return len(area) != len("00000") and province_of_area(other) == area[:2]
+    if len(area) == len("00000"):
+        return False
+    return province_of_area(other) == area[:2] or (len(area) == len("00") and province_today(other) == area)
 
 
 def area_name(code: str) -> str:
     """Name of an area for people; the code itself when it is not one of today's."""
     if code == NATION:
         return "Việt Nam"
-    found = areas().get(code.partition("-")[0])
+    found = areas().get(code) or old_units().get(code) or areas().get(code.partition("-")[0])
     return found.name if found else code

@@ -291,6 +291,17 @@ class CommitmentMade(Fact):
     document: Line
 
 
+class BaselineRecorded(Fact):
+    """What the product earned in a year before it took part (doanh thu, lợi nhuận trước khi tham gia), in VND."""
+
+    stored_name = "product.baseline-recorded"
+    step = Step.IMPLEMENTATION
+    correctable = frozenset({"revenue", "profit"})
+    year: Annotated[int, Field(ge=2000, le=2100)]
+    revenue: Dong
+    profit: Dong | None = None
+
+
 class DifficultyReported(Fact):
     """A difficulty was reported (báo cáo khó khăn, vướng mắc)."""
 
@@ -405,14 +416,15 @@ class ContractSigned(Fact):
 
 
 class RevenueReported(Fact):
-    """Revenue of a period and channel was reported (báo cáo doanh thu), in VND."""
+    """Revenue of a period and channel was reported (báo cáo doanh thu), in VND; ``profit``: lợi nhuận, where known."""
 
     stored_name = "product.revenue-reported"
     step = Step.PROMOTION
-    correctable = frozenset({"amount"})
+    correctable = frozenset({"amount", "profit"})
     period: Annotated[str, Field(pattern=r"^20[0-9]{2}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
     channel: Channel
     amount: Dong
+    profit: Annotated[Dong | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 # ── Everywhere ────────────────────────────────────────────────────────────────────────────────
@@ -460,6 +472,7 @@ ProductFact = (
     | MilestoneReached
     | EvidenceObtained
     | CommitmentMade
+    | BaselineRecorded
     | DifficultyReported
     | SupportGranted
     | SiteVisited

@@ -113,7 +113,8 @@ class Product:
     ``version`` counts its facts; ``since``: the day its phase began; ``latest_act``: the latest day of an
     act of that phase; ``step``: the one it stands in, or stood in when it left the programme. ``holder``: the
     producer's name, also where a register gives no more; ``helpers``: persons who gave the product guidance;
-    ``recorded``: number and year of the decisions taken over from papers and registers. ``hands``: who had which hand
+    ``recorded``: number and year of the decisions taken over from papers and registers. ``baseline``: whether what it
+    earned before it took part is known. ``hands``: who had which hand
     in which matter, "idea/submit" → persons.
     """
 
@@ -140,6 +141,7 @@ class Product:
     certificate: Certificate | None = None
     listings: frozenset[tuple[str, str]] = frozenset()
     revenue: frozenset[tuple[str, str]] = frozenset()
+    baseline: bool = False
     recorded: frozenset[tuple[str, int]] = frozenset()
     hands: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -275,6 +277,8 @@ def _apply(p: Product, told: Told) -> Product:  # one case a fact, in the catalo
             return replace(p, evidence={**p.evidence, fact.sha256: paper})
         case f.CommitmentMade():
             return replace(p, commitments=p.commitments | {fact.about})
+        case f.BaselineRecorded():
+            return replace(p, baseline=True)
         case f.DifficultyReported() | f.SupportGranted() | f.SiteVisited():
             return p
         case f.ImplementationCompleted():

@@ -5,11 +5,14 @@ commitments, difficulties, support. Files stay with their owner; the fact keeps 
 """
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from domain.command import Command, Context
 from domain.product.command import ProductCommand, expect_open
 from domain.product.facts import (
+    BaselineRecorded,
     CommitmentMade,
     DifficultyReported,
     EvidenceKind,
@@ -23,7 +26,7 @@ from domain.product.facts import (
 )
 from domain.product.phases import Phase
 from domain.product.state import Product
-from domain.refusals import Invalid
+from domain.refusals import Invalid, WrongOrder
 from domain.values import Day, Dong, Line, Paragraph, Reasons, Sha256, Step
 
 
@@ -118,6 +121,36 @@ class MakeCommitment(ProductCommand):
         return [CommitmentMade(about=self.about, document=self.document)]
 
 
+class RecordBaseline(ProductCommand):
+    """Record what the product earned in a year before it took part (doanh thu trước khi tham gia), in whole VND.
+
+    Plans promise a multiple of it. Where it is not recorded, such figures say that it is missing.
+    """
+
+    name = "record-baseline"
+    step = Step.IMPLEMENTATION
+    vi = "Ghi doanh thu, lợi nhuận trước khi tham gia"
+    en = "Record what it earned before taking part"
+
+    year: Annotated[int, Field(ge=2000, le=2100)]
+    revenue: Dong
+    profit: Dong | None = None
+
+    def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
+        """Once: a wrong amount is corrected. Of a year that is over."""
+        expect_open(product, ctx, from_phase=Phase.IDEA_SUBMITTED)
+        if self.year >= ctx.effective_on.year:
+            raise Invalid(f"Năm {self.year} chưa kết thúc.", f"The year {self.year} is not over.", field="year")
+        if product.baseline:
+            raise WrongOrder(
+                "Doanh thu trước khi tham gia đã được ghi.",
+                "What it earned before taking part is recorded already.",
+                hint_vi="Nếu số liệu sai thì đính chính.",
+                hint_en="If the amount is wrong, correct that fact.",
+            )
+        return [BaselineRecorded(year=self.year, revenue=self.revenue, profit=self.profit)]
+
+
 class ReportDifficulty(ProductCommand):
     """Report a difficulty (khó khăn, vướng mắc)."""
 
@@ -208,6 +241,7 @@ COMMANDS: tuple[type[Command], ...] = (
     ReachMilestone,
     RecordEvidence,
     MakeCommitment,
+    RecordBaseline,
     ReportDifficulty,
     GrantSupport,
     VisitSite,

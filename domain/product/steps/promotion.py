@@ -167,7 +167,7 @@ class SignContract(ProductCommand):
 class ReportRevenue(ProductCommand):
     """Report revenue of a period and channel (báo cáo doanh thu), in whole VND.
 
-    ``period``: "2026", "2026-Q3" or "2026-09".
+    ``period``: "2026", "2026-Q3" or "2026-09". ``profit``: of the same period and channel, where it is known.
     """
 
     name = "report-revenue"
@@ -178,13 +178,14 @@ class ReportRevenue(ProductCommand):
     period: Annotated[str, Field(pattern=r"^20[0-9]{2}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
     channel: Channel
     amount: Dong
+    profit: Dong | None = None
 
     def decide(self, product: Product, ctx: Context) -> list[ProductFact]:
         """No day twice in a channel, not before the period begins, and some of it under the certificate.
 
         The report may come after the certificate has run out: the duty does not end with the star.
         """
-        begin, end = _days_of(self.period)
+        begin, end = days_of_period(self.period)
         certificate = product.certificate
         issued, last = (certificate.issued_on, certificate.last_day) if certificate else (None, None)
         if issued is None or last is None or ctx.effective_on < issued:
@@ -206,10 +207,10 @@ class ReportRevenue(ProductCommand):
                 hint_vi="Nếu số liệu sai thì đính chính.",
                 hint_en="If the amount is wrong, correct that fact.",
             )
-        return [RevenueReported(period=self.period, channel=self.channel, amount=self.amount)]
+        return [RevenueReported(period=self.period, channel=self.channel, amount=self.amount, profit=self.profit)]
 
 
-def _days_of(period: str) -> tuple[date, date]:
+def days_of_period(period: str) -> tuple[date, date]:
     """First and last day of "2026", "2026-Q3" or "2026-09"."""
     year, _, part = period.partition("-")
     if not part:
@@ -222,7 +223,7 @@ def _days_of(period: str) -> tuple[date, date]:
 
 
 def _overlap(one: str, other: str) -> bool:
-    (begin, end), (start, stop) = _days_of(one), _days_of(other)
+    (begin, end), (start, stop) = days_of_period(one), days_of_period(other)
     return begin <= stop and start <= end
 
 

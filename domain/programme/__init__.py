@@ -1,0 +1,1 @@
+"""The programme (chương trình, kế hoạch): what an area means to reach, and what it does for it."""

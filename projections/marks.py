@@ -1,0 +1,346 @@
+"""Marks (dấu việc): what happened, or holds, on a day, as the facts say it: what every figure counts.
+
+For targets and dashboards. A row is a mark: of a product or of a programme's activity, from a day on, until another one
+where it ends, as known from a position on until a later fact said otherwise. So a figure is a count of rows, its
+drill-through is those rows, and as of any day and any knowledge it is the same count. Measures choose among them
+(``domain/programme/measures.toml``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, ClassVar, LiteralString
+from uuid import UUID
+
+from psycopg.sql import SQL, Identifier
+
+from application.recorded import Recorded
+from domain.law.areas import province_today
+from domain.product import certificate_facts as c
+from domain.product import facts as f
+from domain.product import rating_facts as r
+from domain.product.state import Certificate, Product, evolve
+from domain.programme import facts as g
+from domain.programme.state import Programme
+from projections.engine import Cursor, Page, ReadModel, put
+from projections.mark_rules import CORRECTED, MARKED, held_by
+
+STILL = 2**62
+"""``replaced`` of a mark that no later fact has changed."""
+
+
+CHANGING = (
+    r.ProductRecognised,
+    c.RecognitionRecorded,
+    c.CertificateExtended,
+    c.CertificateSuspended,
+    c.CertificateRevoked,
+    c.SuspensionLifted,
+    f.EcommerceDelisted,
+    f.FactCorrected,
+    g.StaffCounted,
+    g.PointOfSaleClosed,
+    g.EntryStruck,
+)
+"""Facts that change marks made before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One row. ``ends``: the first day it does not hold any more, None: none known.
+
+    ``number``: among those of its fact. ``area``: a commune of today, or an activity's area on its programme's map.
+    ``kind``, ``subject``, ``amount``: what they are depends on ``what``.
+    """
+
+    position: int
+    number: int
+    product_id: UUID
+    version: int
+    replaced: int
+    what: str
+    begins: date
+    ends: date | None
+    area: str
+    province: str
+    cycle: int | None
+    group_code: str | None
+    stars: int | None
+    level: str | None
+    kind: str | None
+    subject: str | None
+    amount: int | None
+    illustrative: bool
+
+
+COLUMNS: dict[str, LiteralString] = {
+    "position": "bigint",
+    "number": "int4",
+    "product_id": "uuid",
+    "version": "bigint",
+    "replaced": "bigint",
+    "what": "text",
+    "begins": "date",
+    "ends": "date",
+    "area": "text",
+    "province": "text",
+    "cycle": "int4",
+    "group_code": "text",
+    "stars": "int4",
+    "level": "text",
+    "kind": "text",
+    "subject": "text",
+    "amount": "int8",
+    "illustrative": "bool",
+}
+_NAMES = [field.name for field in fields(Mark)]
+_OPTIONAL = ("ends", "cycle", "group_code", "stars", "level", "kind", "subject", "amount")
+OF_STARS = ("guided", "supported")
+"""Marks that say how many stars the product had that day."""
+
+
+class Marks(ReadModel):
+    """Writes the rows."""
+
+    name = "marks"
+    version = 1
+    ddl: ClassVar[LiteralString] = """
+        CREATE TABLE {table} (
+            position bigint NOT NULL, number int NOT NULL, product_id uuid NOT NULL, version bigint NOT NULL,
+            replaced bigint NOT NULL, what text NOT NULL, begins date NOT NULL, ends date, area text NOT NULL,
+            province text NOT NULL, cycle int, group_code text, stars int, level text, kind text, subject text,
+            amount bigint, illustrative boolean NOT NULL, PRIMARY KEY (position, number)
+        );
+        CREATE INDEX {i1} ON {table} (what, province, begins);
+        CREATE INDEX {i2} ON {table} (product_id) WHERE replaced = 4611686018427387904;
+    """
+
+    def apply(self, cursor: Cursor, table: Identifier, page: Page) -> None:
+        """New marks, and the ends of those that facts of the page change."""
+        told: dict[UUID, list[Recorded]] = {}
+        for recorded in page.facts:
+            if isinstance(page.states.get(recorded.originator_id), Product | Programme):
+                told.setdefault(recorded.originator_id, []).append(recorded)
+        touched = [key for key, facts in told.items() if any(isinstance(x.fact, CHANGING) for x in facts)]
+        books = {key: Book() for key in told}
+        for mark in self._open(cursor, table, touched):
+            books[mark.product_id].stored[mark.position, mark.number] = mark
+        for recorded, state in _as_they_stood(told, page):
+            books[recorded.originator_id].tell(recorded, state)
+        replaced = [(at, *place) for book in books.values() for place, at in book.replaced.items()]
+        cursor.executemany(
+            SQL("UPDATE {} SET replaced = %s WHERE position = %s AND number = %s").format(table), replaced
+        )
+        rows = (tuple(getattr(mark, name) for name in _NAMES) for book in books.values() for mark in book.new)
+        put(cursor, table, COLUMNS, rows)
+
+    def _open(self, cursor: Cursor, table: Identifier, streams: list[UUID]) -> list[Mark]:
+        if not streams:
+            return []
+        columns = SQL(", ").join([Identifier(name) for name in _NAMES])
+        query = SQL("SELECT {} FROM {} WHERE product_id = ANY(%s) AND replaced = {}").format(columns, table, STILL)
+        return [Mark(*row) for row in cursor.execute(query, (streams,)).fetchall()]
+
+
+def _as_they_stood(told: Mapping[UUID, Sequence[Recorded]], page: Page) -> Iterator[tuple[Recorded, Any]]:
+    """Each fact with its stream as it stood after it."""
+    anew: list[UUID] = []
+    for key, facts in told.items():
+        if isinstance(page.states[key], Programme):
+            yield from ((recorded, page.states[key]) for recorded in facts)  # its area never changes
+        elif all(recorded.position in page.steps for recorded in facts):
+            yield from ((recorded, page.steps[recorded.position]) for recorded in facts)
+        else:
+            anew.append(key)
+    wanted = {recorded.position for key in anew for recorded in told[key]}
+    for _, history in groupby(page.histories(anew) if anew else (), lambda recorded: recorded.originator_id):
+        product = Product()
+        for recorded in history:
+            product = evolve(product, recorded.told)
+            if recorded.position in wanted:
+                yield recorded, product
+
+
+class Book:
+    """One stream's marks while a page is told: those stored that still stand, and the new ones."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[int, int], Mark] = {}
+        self.replaced: dict[tuple[int, int], int] = {}
+        self.new: list[Mark] = []
+        self._at: Recorded | None = None
+        self._state: Any = None
+
+    def tell(self, recorded: Recorded, state: Any) -> None:
+        """Take one more fact; ``state``: of its stream after it."""
+        self._at, self._state = recorded, state
+        kind = type(recorded.fact)
+        for what, given in MARKED[kind](recorded.fact) if kind in MARKED else ():
+            self._add(what, **given)
+        self._change_marks(recorded.fact, recorded.envelope.effective_on)
+
+    def _change_marks(self, fact: Any, on: date) -> None:
+        match fact:
+            case r.ProductRecognised():
+                self._rate(fact.stars, fact.level, fact.issued_on, fact.valid_to)
+            case c.RecognitionRecorded():
+                self._rate(fact.stars, fact.level, fact.decided_on, fact.valid_to)
+            case c.CertificateExtended():
+                self._extend(fact.until + timedelta(days=1))
+            case c.CertificateSuspended() | c.CertificateRevoked():
+                self._end(on)
+            case c.SuspensionLifted():
+                self._lift(self._state.certificate)
+            case f.EcommerceDelisted():
+                self._delist(fact, on)
+            case f.FactCorrected():
+                self._correct(fact)
+            case g.StaffCounted():
+                self._count_staff(fact, on)
+            case g.PointOfSaleClosed():
+                self._close_point(fact, on)
+            case g.EntryStruck():
+                self._strike_entry(fact)
+
+    def _standing(self, what: str = "") -> list[Mark]:
+        standing = [*self.stored.values(), *(mark for mark in self.new if mark.replaced == STILL)]
+        return [mark for mark in standing if not what or mark.what == what]
+
+    def _add(self, what: str, **given: Any) -> None:
+        """A mark of the fact at hand; what is not given is of its envelope and its stream."""
+        recorded, state = self._at, self._state
+        assert recorded is not None
+        own: dict[str, Any] = dict.fromkeys(_OPTIONAL) | {
+            "version": recorded.originator_version,
+            "begins": recorded.envelope.effective_on,
+            "illustrative": recorded.envelope.source.kind == "illustrative",
+        }
+        if isinstance(state, Product):
+            own |= {"area": state.commune, "cycle": state.cycle, "group_code": state.group}
+            if what in OF_STARS and state.certificate and state.certificate.valid_on(own["begins"]):
+                own["stars"] = state.certificate.stars
+        else:
+            own["area"] = state.area
+        own |= given
+        number = sum(mark.position == recorded.position for mark in self.new)
+        self.new.append(
+            Mark(
+                position=recorded.position,
+                number=number,
+                product_id=recorded.originator_id,
+                replaced=STILL,
+                what=what,
+                province=province_today(own["area"]),
+                **own,
+            )
+        )
+
+    def _strike(self, mark: Mark) -> None:
+        """The mark is not so any more, as far as is known from the fact at hand on."""
+        assert self._at is not None
+        place = (mark.position, mark.number)
+        if place in self.stored:
+            del self.stored[place]
+            self.replaced[place] = self._at.position
+        else:
+            self.new[self.new.index(mark)] = replace(mark, replaced=self._at.position)
+
+    def _change(self, mark: Mark, **changed: Any) -> None:
+        """The mark reads otherwise from the fact at hand on."""
+        self._strike(mark)
+        kept = {name: getattr(mark, name) for name in _NAMES} | changed
+        for name in ("position", "number", "product_id", "replaced", "what", "province"):
+            kept.pop(name)
+        self._add(mark.what, **kept)
+
+    # ── Facts that change what was marked before ────────────────────────────────────────────────
+
+    def _delist(self, fact: f.EcommerceDelisted, on: date) -> None:
+        for mark in self._standing("listed"):
+            if (mark.kind, mark.subject) == (fact.platform, fact.listing):
+                self._change(mark, ends=_earlier(mark.ends, on))
+
+    def _correct(self, fact: f.FactCorrected) -> None:
+        """What was corrected of what is counted; a group, in all the product's marks."""
+        for mark in self._standing():
+            if mark.version == fact.corrected_version:
+                parts = CORRECTED.get(mark.what, {})
+                now = {part: fact.now[name] for name, part in parts.items() if name in fact.now}
+                if mark.what == "joined" and isinstance(holder := fact.now.get("holder"), dict):
+                    now = held_by(holder)
+                if any(getattr(mark, part) != value for part, value in now.items()):
+                    self._change(mark, **now)
+        if "group" in fact.now:
+            for mark in self._standing():
+                self._change(mark, group_code=fact.now["group"])
+
+    # ── Certificates: what holds from which day to which ────────────────────────────────────────
+
+    def _rate(self, stars: int, level: str | None, first: date | None, last: date | None) -> None:
+        """A recognition, whenever it was entered: others are told anew by the order of their days."""
+        if first is None:
+            return  # of the year only: it is in no span of days, and nobody knows that it holds
+        self._add("rated", begins=first, stars=stars, level=level)
+        before: Mark | None = None
+        for mark in sorted(self._standing("rated"), key=lambda mark: (mark.begins, mark.position)):
+            kind = "new" if before is None else "upgraded" if (mark.stars or 0) > (before.stars or 0) else "renewed"
+            if mark.kind != kind:
+                self._kind(mark, kind)
+            before = mark
+        if last is None:
+            return
+        ends = last + timedelta(days=1)
+        for mark in self._standing("certified"):
+            if mark.begins > first:
+                ends = min(ends, mark.begins)
+            elif mark.ends is None or mark.ends > first:
+                self._change(mark, ends=first)
+        self._add("certified", begins=first, ends=ends, stars=stars, level=level)
+
+    def _kind(self, mark: Mark, kind: str) -> None:
+        assert self._at is not None
+        if mark.position == self._at.position and mark in self.new:
+            self.new[self.new.index(mark)] = replace(mark, kind=kind)
+        else:
+            self._change(mark, kind=kind)
+
+    def _extend(self, day: date) -> None:
+        if latest := self._latest():
+            self._change(latest, ends=max(latest.ends or day, day))
+
+    def _end(self, day: date) -> None:
+        if latest := self._latest():
+            self._change(latest, ends=_earlier(latest.ends, day))
+
+    def _lift(self, held: Certificate | None) -> None:
+        if held is not None and held.last_day is not None:
+            self._add("certified", stars=held.stars, level=held.level, ends=held.last_day + timedelta(days=1))
+
+    def _latest(self) -> Mark | None:
+        return max(self._standing("certified"), key=lambda mark: (mark.begins, mark.position), default=None)
+
+    # ── Activities of a programme ───────────────────────────────────────────────────────────────
+
+    def _count_staff(self, fact: g.StaffCounted, on: date) -> None:
+        for mark in self._standing("staff"):
+            if mark.area == fact.area and mark.begins <= on:
+                self._change(mark, ends=_earlier(mark.ends, on))
+        self._add("staff", area=fact.area, amount=fact.officials)
+
+    def _close_point(self, fact: g.PointOfSaleClosed, on: date) -> None:
+        for mark in self._standing("point-of-sale"):
+            if mark.kind == fact.code and mark.ends is None:
+                self._change(mark, ends=on)
+
+    def _strike_entry(self, fact: g.EntryStruck) -> None:
+        for struck in self._standing():
+            if struck.version == fact.entry:
+                self._strike(struck)
+                for mark in self._standing("staff"):  # the count before it goes on
+                    if struck.what == "staff" and (mark.area, mark.ends) == (struck.area, struck.begins):
+                        self._change(mark, ends=struck.ends)
+
+
+def _earlier(one: date | None, other: date) -> date:
+    return other if one is None else min(one, other)

@@ -1,0 +1,347 @@
+"""Marks and figures: each is what a naive reader of the facts counts, whatever came late or was corrected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import reduce
+from random import Random
+from uuid import UUID, uuid5
+
+import psycopg
+import pytest
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+from psycopg import AsyncConnection
+from psycopg.sql import Identifier
+
+from application.recorded import Recorded
+from domain.law.book import law_book
+from domain.product import certificate_facts as c
+from domain.product import facts as f
+from domain.product import rating_facts as r
+from domain.product.state import Product, evolve
+from domain.programme import facts as g
+from domain.programme.measures import Measure, Selection, measures
+from domain.programme.state import Programme
+from domain.programme.state import evolve as evolve_programme
+from projections.catalogue import read_models
+from projections.engine import put
+from projections.figures import Ground, Span, drill, figure
+from projections.marks import COLUMNS, STILL, Book, Mark
+from tests.golden_stream import todays_stream
+from tests.language import PRODUCT
+from tests.test_as_of import FIRST, histories
+from tests.test_projections import Teller, projector, rows
+
+SOAK = os.environ.get("OCOP_SOAK") == "1"
+EXAMPLES, PAIRS = (2_000, 20) if SOAK else (150, 12)
+
+
+def marks_of(told: Sequence[Recorded]) -> list[Mark]:
+    """As the read model makes them, all in one page."""
+    book, product = Book(), Product()
+    for recorded in told:
+        product = evolve(product, recorded.told)
+        book.tell(recorded, product)
+    return book.new
+
+
+def standing(marks: Sequence[Mark], what: str, known: int) -> list[Mark]:
+    return [m for m in marks if m.what == what and m.position <= known < m.replaced]
+
+
+# ── Certificates: what holds on a day ─────────────────────────────────────────────────────────
+
+
+@dataclass
+class Term:
+    begins: date
+    ends: date
+    stars: int
+    at: int
+
+
+def holds(known: Sequence[Recorded], day: date) -> set[int]:
+    """Stars of the certificates that hold on a day, naively: each recognition has its days, a later one ends it."""
+    terms: list[Term] = []
+    for x in known:
+        if isinstance(x.fact, r.ProductRecognised):
+            recognised(terms, x.fact.issued_on, x.fact.valid_to, x.fact.stars, x.position)
+        elif isinstance(x.fact, c.RecognitionRecorded) and x.fact.decided_on and x.fact.valid_to:
+            recognised(terms, x.fact.decided_on, x.fact.valid_to, x.fact.stars, x.position)
+        elif isinstance(x.fact, c.SuspensionLifted):
+            held = reduce(evolve, (y.told for y in known if y.position <= x.position), Product()).certificate
+            if held and held.last_day:
+                terms.append(Term(x.envelope.effective_on, held.last_day + timedelta(days=1), held.stars, x.position))
+        elif terms:
+            latest = max(terms, key=lambda term: (term.begins, term.at))
+            if isinstance(x.fact, c.CertificateExtended):
+                latest.ends = max(latest.ends, x.fact.until + timedelta(days=1))
+            elif isinstance(x.fact, c.CertificateSuspended | c.CertificateRevoked):
+                latest.ends = min(latest.ends, x.envelope.effective_on)
+    return {term.stars for term in terms if term.begins <= day < term.ends}
+
+
+def recognised(terms: list[Term], begins: date, last: date, stars: int, at: int) -> None:
+    ends = min([last + timedelta(days=1), *(term.begins for term in terms if term.begins > begins)])
+    for term in terms:
+        if term.begins <= begins:
+            term.ends = min(term.ends, begins)
+    terms.append(Term(begins, ends, stars, at))
+
+
+@settings(max_examples=EXAMPLES, derandomize=not SOAK, deadline=None)
+@for_all(histories(), st.randoms(use_true_random=False))
+def test_what_holds_on_a_day_is_what_the_facts_known_then_say(told: list[Recorded], chance: Random) -> None:
+    marks = marks_of(told)
+    for _ in range(PAIRS):
+        day, known = FIRST + timedelta(days=chance.randint(-900, 1500)), chance.randint(0, len(told))
+        found = standing(marks, "certified", 10 * known)
+
+        stars = {m.stars for m in found if m.begins <= day and (m.ends is None or m.ends > day)}
+
+        assert stars == holds(told[:known], day)
+
+
+@settings(max_examples=EXAMPLES, derandomize=not SOAK, deadline=None)
+@for_all(histories(), st.randoms(use_true_random=False))
+def test_a_fact_is_marked_once_and_as_it_was_last_corrected(told: list[Recorded], chance: Random) -> None:
+    """Recognitions in the order of their days, listings until they are taken down, amounts as corrected."""
+    marks = marks_of(told)
+    for known in {len(told), chance.randint(0, len(told))}:
+        facts = told[:known]
+        at = 10 * known
+
+        rated = sorted(standing(marks, "rated", at), key=lambda m: (m.begins, m.version))
+        given = [
+            (x.fact.issued_on if isinstance(x.fact, r.ProductRecognised) else x.fact.decided_on, x)
+            for x in facts
+            if isinstance(x.fact, r.ProductRecognised | c.RecognitionRecorded)
+        ]
+        dated = sorted((day, x.originator_version, x.fact.stars) for day, x in given if day is not None)
+        assert [(m.begins, m.stars) for m in rated] == [(day, stars) for day, _, stars in dated]
+        before = 0
+        for mark, (_, _, stars) in zip(rated, dated, strict=True):
+            assert mark.kind == ("new" if not before else "upgraded" if stars > before else "renewed")
+            before = stars
+
+        sales = {
+            x.originator_version: next(
+                (
+                    y.fact.now["sales"]
+                    for y in reversed(facts)
+                    if isinstance(y.fact, f.FactCorrected)
+                    and y.fact.corrected_version == x.originator_version
+                    and "sales" in y.fact.now
+                ),
+                x.fact.sales,
+            )
+            for x in facts
+            if isinstance(x.fact, f.FairAttended)
+        }
+        assert {m.version: m.amount for m in standing(marks, "fair", at)} == sales
+        evidence = sum(isinstance(x.fact, f.EvidenceObtained) for x in facts)
+        assert len(standing(marks, "evidence", at)) == evidence
+
+
+@settings(max_examples=EXAMPLES, derandomize=not SOAK, deadline=None)
+@for_all(histories(), st.integers(0, 12))
+def test_it_does_not_matter_where_a_page_ends(told: list[Recorded], cut: int) -> None:
+    """Told in two pages, the second from what the first one stored: the same marks."""
+    whole = {(m.position, m.number): m for m in marks_of(told)}
+    product, first, second = Product(), Book(), Book()
+    for recorded in told[:cut]:
+        product = evolve(product, recorded.told)
+        first.tell(recorded, product)
+    stored = {(m.position, m.number): m for m in first.new}
+    second.stored = {place: m for place, m in stored.items() if m.replaced == STILL}
+    for recorded in told[cut:]:
+        product = evolve(product, recorded.told)
+        second.tell(recorded, product)
+    for place, at in second.replaced.items():
+        stored[place] = replace(stored[place], replaced=at)
+
+    assert stored | {(m.position, m.number): m for m in second.new} == whole
+
+
+# ── Activities ────────────────────────────────────────────────────────────────────────────────
+
+
+def activities(*facts: tuple[g.ProgrammeFact, str]) -> list[Mark]:
+    (pattern,) = todays_stream("programme")[:1]
+    book, programme = Book(), Programme()
+    for version, (fact, on) in enumerate([(pattern.fact, "2026-01-15"), *facts], 1):
+        e = pattern.envelope.model_copy(update={"data": fact, "effective_on": date.fromisoformat(on)})
+        recorded = Recorded(PRODUCT, version, e, version)
+        programme = evolve_programme(programme, recorded.told)
+        book.tell(recorded, programme)
+    return book.new
+
+
+def test_a_count_of_officials_holds_until_the_next_of_the_same_area() -> None:
+    one, two = g.StaffCounted(area="25", officials=300), g.StaffCounted(area="25", officials=310)
+
+    marks = activities((one, "2026-02-01"), (two, "2026-06-01"), (g.EntryStruck(entry=3, reason="nhầm"), "2026-06-02"))
+
+    assert [(m.amount, m.begins, m.ends) for m in standing(marks, "staff", 2)] == [(300, date(2026, 2, 1), None)]
+    assert [(m.amount, m.ends) for m in standing(marks, "staff", 3)] == [(300, date(2026, 6, 1)), (310, None)]
+    assert [(m.amount, m.ends) for m in standing(marks, "staff", 4)] == [(300, None)]
+
+
+def test_what_is_struck_out_counts_no_more() -> None:
+    held = g.ClassHeld(title="Lớp", audience="officials", area="04876", attendees=42)
+
+    marks = activities((held, "2026-02-01"), (g.EntryStruck(entry=2, reason="nhầm"), "2026-02-03"))
+
+    assert len(standing(marks, "class", 2)) == 1
+    assert standing(marks, "class", 3) == []
+    assert marks[0].province == "25"
+
+
+# ── Figures ───────────────────────────────────────────────────────────────────────────────────
+
+HISTORIES = 1_000
+COMMUNES = ("04876", "04849", "00070")
+
+
+def many(chance: Random) -> list[Mark]:
+    """Marks of a thousand products with random histories, their streams interleaved in the order of positions."""
+    pool = [x for x in todays_stream() if not isinstance(x.fact, f.FactCorrected)]
+    begins = [x for x in pool if isinstance(x.fact, f.ProductIdentified | c.EnteredFromRegister)]
+    others = [x for x in pool if x not in begins]
+    weighty = [x for x in others if isinstance(x.fact, c.RecognitionRecorded | r.ProductRecognised | f.EcommerceListed)]
+    found, position = [], 0
+    for number in range(HISTORIES):
+        key, told = uuid5(PRODUCT, str(number)), list[Recorded]()
+        for x in [chance.choice(begins), *chance.choices(others + weighty * 4, k=chance.randint(1, 12))]:
+            position += chance.randint(1, 3)
+            day = FIRST + timedelta(days=chance.randint(-400, 700))
+            e = x.envelope.model_copy(update={"effective_on": day})
+            told.append(Recorded(key, len(told) + 1, e, position))
+        area = chance.choice(COMMUNES)
+        found += [replace(mark, area=area) for mark in marks_of(told)]
+    return found
+
+
+def counted(marks: Sequence[Mark], measure: Measure, part: str, span: Span, ground: Ground) -> tuple[int, set[UUID]]:
+    """The same figure by walking over all rows; and the products in it."""
+
+    def chosen(wanted: Selection) -> list[Mark]:
+        first, last = span.first, span.last
+        if wanted.when == "before":
+            first, last = (day.replace(year=day.year - 1) for day in (first, last))
+        kept = []
+        for m in marks:
+            if m.what not in wanted.what or not m.position <= ground.position < m.replaced:
+                continue
+            inside = m.begins <= last and (m.ends is None or m.ends > last)
+            if not (inside if wanted.when == "day" else first <= m.begins <= last):
+                continue
+            if ground.communes is not None and m.area not in ground.communes:
+                continue
+            if (wanted.kinds and m.kind not in wanted.kinds) or (wanted.levels and m.level not in wanted.levels):
+                continue
+            if wanted.stars_from is not None and (m.stars or 0) < wanted.stars_from:
+                continue
+            if wanted.years_after is not None:
+                first_rated = [
+                    x.begins.year
+                    for x in marks
+                    if x.product_id == m.product_id and x.what == "rated" and x.position <= ground.position < x.replaced
+                ]
+                if not first_rated or m.begins.year != min(first_rated) + wanted.years_after:
+                    continue
+            kept.append(m)
+        return kept
+
+    own, other = (measure.of, measure.over) if part == "of" else (measure.over, measure.of)
+    assert own is not None
+    kept = chosen(own)
+    if other is not None and (measure.pair == "both" or (measure.pair == "among" and part == "of")):
+        within = {m.product_id for m in chosen(other)}
+        kept = [m for m in kept if m.product_id in within]
+    by = {
+        "product": len({m.product_id for m in kept}),
+        "subject": len({m.subject for m in kept if m.subject is not None}),
+        "area": len({m.area for m in kept}),
+        "mark": len(kept),
+        "amount": sum(m.amount or 0 for m in kept),
+    }
+    return by[own.each], {m.product_id for m in kept}
+
+
+@pytest.mark.anyio
+async def test_every_figure_is_the_count_of_its_drill_through(own_database: str) -> None:
+    """All measures over a thousand random histories, at random spans, areas and instants."""
+    chance = Random(6)
+    marks = many(chance)
+    live = projector(Teller(own_database), own_database)
+    with live.connect() as connection:
+        live.ensure_tables(connection)
+        with connection.cursor() as cursor:
+            table = connection.execute("SELECT table_name FROM read.models WHERE name = 'marks'").fetchone()
+            assert table is not None
+            stored = [tuple(getattr(m, name) for name in COLUMNS) for m in marks]
+            numbered = [(*row[:1], n, *row[2:]) for n, row in enumerate(stored)]
+            put(cursor, Identifier("read", table[0]), COLUMNS, numbered)
+    last, told = max(m.position for m in marks), 0
+    async with await AsyncConnection.connect(own_database, autocommit=True) as reading:
+        for measure in measures().values():
+            if measure.of.what[0] in ("class", "media", "staff", "apparatus", "organisation", "monitoring", "event"):
+                continue  # of programmes: there are none here
+            for _ in range(8):
+                first = FIRST + timedelta(days=chance.randint(-400, 300))
+                communes = frozenset(chance.sample(COMMUNES, chance.randint(1, 3))) if chance.random() < 0.7 else None
+                ground = Ground(communes, None, (), chance.randint(last // 2, last))
+                span = Span(first, first + timedelta(days=chance.randint(0, 500)))
+                found = await figure(reading, measure, span, ground)
+                for part in ("of", "over") if measure.over else ("of",):
+                    rows_ = await drill(reading, measure, part, span, ground, after=(0, -1), limit=10**6)
+                    each = (measure.of if part == "of" else measure.over or measure.of).each
+                    expected, products = counted(marks, measure, part, span, ground)
+                    assert (found.of if part == "of" else found.over) == expected
+                    assert {row["stream"] for row in rows_} == products
+                    if each == "product":
+                        assert len(products) == expected
+                    if each == "amount":
+                        assert sum(row["amount"] or 0 for row in rows_) == expected
+                    told += expected
+    assert told > HISTORIES, "there was something to count"
+
+
+def test_marks_rebuilt_are_marks_as_they_came(own_database: str) -> None:
+    from tests.story import tea  # noqa: PLC0415
+
+    teller = Teller(own_database)
+    teller.tell(tea())
+    live = projector(teller, own_database)
+    with live.connect() as connection:
+        live.ensure_tables(connection)
+        while live.step(connection, limit=7):
+            pass
+
+    before = rows(own_database, "marks")
+    assert live.rebuild(["marks", "programmes"]) == {"marks": True, "programmes": True}
+    assert rows(own_database, "marks") == before
+    whats = {"identified", "registered", "joined", "filed", "rated", "certified", "revenue", "listed"}
+    with psycopg.connect(own_database) as connection:
+        assert whats <= {row[0] for row in connection.execute("SELECT what FROM read.marks")}
+    teller.journal.close()
+
+
+def test_every_kind_of_mark_a_measure_names_is_made_by_some_fact() -> None:
+    wanted = {what for m in measures().values() for part in (m.of, m.over) if part for what in part.what}
+    made = {m.what for m in marks_of(todays_stream())}
+    book = Book()
+    programme = Programme()
+    for recorded in todays_stream("programme"):
+        programme = evolve_programme(programme, recorded.told)
+        book.tell(recorded, programme)
+    made |= {m.what for m in book.new}
+
+    assert wanted <= made
+    assert any(model.name == "marks" for model in read_models(law_book()))
