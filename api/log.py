@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -89,18 +90,27 @@ async def key(request: Request) -> dict[str, Any]:
     """
     signer = request.app.state.log_key
     async with request.app.state.pool.connection() as connection:
-        rows = await (await connection.execute(CHANGES, (LOG,))).fetchall()
-    done = [_changed(change, row) for change, row in zip(told(rows), rows, strict=False) if change.size is not None]
+        entered = await changes_of(connection)
+    done = [
+        {"before": change.before.vkey, "now": change.now.vkey, "checkpoint": note, **fact}
+        for change, note, fact in entered
+        if change.size is not None
+    ]
     return {"origin": signer.origin, "vkey": signer.vkey, "changes": done}
 
 
-def _changed(change: Change, row: tuple[Any, ...]) -> dict[str, Any]:
-    """A change of the key, with what its leaf is made of: it is no secret, and can be held against a proof."""
-    name, state, _, note, leaf, position, stream, version = row
+async def changes_of(connection: AsyncConnection[Any]) -> list[tuple[Change, str, dict[str, Any]]]:
+    """Changes of the key, the oldest first, each with the first checkpoint over it and the fact that tells it."""
+    rows = await (await connection.execute(CHANGES, (LOG,))).fetchall()
+    return [
+        (change, note, leaf_told(leaf, position, stream, version, name, state))
+        for change, (name, state, _, note, leaf, position, stream, version) in zip(told(rows), rows, strict=False)
+    ]
+
+
+def leaf_told(leaf: int, position: int, stream: UUID, version: int, name: str, state: bytes) -> dict[str, Any]:
+    """What a fact's leaf is made of, to be held against a proof."""
     return {
-        "before": change.before.vkey,
-        "now": change.now.vkey,
-        "checkpoint": note,
         "leaf_index": leaf,
         "position": position,
         "stream": str(stream),

@@ -19,13 +19,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from psycopg import AsyncConnection
 
-from api.log import fetched, latest
+from api.log import changes_of, fetched, latest, leaf_told
 from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, no_such_product, today
 from api.web import rendered
 from domain.personal import Spot, visited
-from domain.proof.merkle import inclusion_path, inclusion_proof
+from domain.proof.merkle import consistency_path, consistency_proof, inclusion_path, inclusion_proof
 from domain.proof.note import parse
 from domain.sealing import sealed_field
 from projections.personal_reads import PersonalRead, note_reads
@@ -49,6 +49,7 @@ README = """HỒ SƠ HÀNH TRÌNH SẢN PHẨM OCOP – cách kiểm chứng, kh
    hoặc mở verifier.html bằng trình duyệt rồi chọn tệp bundle.json.
 3. Khóa của nhật ký (vkey) phải lấy từ nơi khác hồ sơ này: GET /v1/log/key, hoặc từ cơ quan làm chứng.
    Không có khóa đó, việc kiểm chứng chỉ cho biết hồ sơ không tự mâu thuẫn.
+   Khóa đã được thay trước khi lập hồ sơ vẫn dùng được: hồ sơ mang theo các lần thay khóa, mỗi lần do cả hai khóa ký.
 4. Tệp tài liệu minh chứng do chủ thể giữ: so mã băm của tệp với evidence.json.
 5. Dữ liệu cá nhân ở dạng niêm phong; phần đã xoá không mở lại được.
 
@@ -59,6 +60,7 @@ THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
    or open verifier.html in a browser and choose bundle.json.
 3. The log's key (vkey) comes from elsewhere than this package: GET /v1/log/key, or the witness.
    Without it, verification shows only that the package does not contradict itself.
+   A key that was changed before this package was made will do: the package holds each change, signed by both keys.
 4. Evidence files stay with the producer: compare the hash of a file with evidence.json.
 5. Personal data is sealed; what was erased does not open any more.
 """
@@ -78,6 +80,7 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
         if any(leaf >= size for leaf, *_ in stored) or len(stored) != len(trail):
             raise _not_signed_yet()
         proofs = await _proofs(connection, [leaf for leaf, *_ in stored], size)
+        changes = await _changes(connection, size)
         if fields := _in_clear(stored):
             read = PersonalRead(product_id, row["commune"]["code"], tuple(sorted(set(fields))), len(fields))
             await note_reads(connection, actor, request.scope["route"].path, [read])
@@ -85,18 +88,11 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
     bundle = {
         "format": "ocop-bundle/1",
         "log": {"vkey": state.log_key.vkey},
+        **({"changes": changes} if changes else {}),  # a verifier from before there were any reads the rest
         "witnesses": [],
         "checkpoint": note,
         "facts": [
-            {
-                "leaf_index": leaf,
-                "position": position,
-                "stream": str(product_id),
-                "version": version,
-                "name": name,
-                "state": _text(bytes(content)),
-                "proof": [_text(hash_) for hash_ in proofs[leaf]],
-            }
+            {**leaf_told(leaf, position, product_id, version, name, content), "proof": _texts(proofs[leaf])}
             for leaf, position, version, name, content in stored
         ],
     }
@@ -130,6 +126,21 @@ async def _proofs(connection: AsyncConnection[Any], leaves: Sequence[int], size:
     nodes = {at for leaf in leaves for part in inclusion_path(leaf, size) for at in part}
     tree = await fetched(connection, nodes, size)
     return {leaf: inclusion_proof(leaf, size, tree.node) for leaf in leaves}
+
+
+async def _changes(connection: AsyncConnection[Any], size: int) -> list[dict[str, Any]]:
+    """Changes of the log's key (các lần thay khóa) up to a checkpoint over ``size`` facts, for who has an old one."""
+    line = []
+    for change, note, fact in await changes_of(connection):
+        if change.size is None or change.size > size:
+            break  # not signed by both, or not yet: nobody can follow further
+        leaf = fact["leaf_index"]
+        path = [*inclusion_path(leaf, change.size), *consistency_path(change.size, size)]
+        tree = await fetched(connection, (at for nodes in path for at in nodes), size)
+        proof = inclusion_proof(leaf, change.size, tree.node)
+        hashes = consistency_proof(change.size, size, tree.node)
+        line.append({"fact": {**fact, "proof": _texts(proof)}, "checkpoint": note, "hashes": _texts(hashes)})
+    return line
 
 
 def _in_clear(stored: Sequence[tuple[Any, ...]]) -> list[str]:
@@ -188,6 +199,10 @@ def _json(value: Any) -> bytes:
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def _texts(hashes: Sequence[bytes]) -> list[str]:
+    return [_text(hash_) for hash_ in hashes]
 
 
 def _not_signed_yet() -> Problem:

@@ -11,13 +11,15 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from domain.log.facts import LOG as LOG_STREAM
+from domain.log.facts import KeyChanged
 from domain.proof.leaf import leaf_data
 from domain.proof.merkle import consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of
-from domain.proof.note import COSIGNATURE, Checkpoint, Key, cosign, sign, with_signatures
+from domain.proof.note import COSIGNATURE, Checkpoint, Key, cosign, parse, sign, with_signatures
 
 ORIGIN = "ocop.example/log"
-LOG, WITNESS, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3))
-LOG_VKEY = Key.of(ORIGIN, LOG).vkey
+LOG, WITNESS, STRANGER, SECOND, THIRD = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in range(1, 6))
+LOG_VKEY, SECOND_VKEY, THIRD_VKEY = (Key.of(ORIGIN, key).vkey for key in (LOG, SECOND, THIRD))
 WITNESS_VKEY = Key.of("inspectorate.example/w", WITNESS, COSIGNATURE).vkey
 STRANGER_VKEY = Key.of(ORIGIN, STRANGER).vkey
 STRANGE_WITNESS_VKEY = Key.of("stranger.example/w", STRANGER, COSIGNATURE).vkey
@@ -61,32 +63,89 @@ def node_of(leaves: list[bytes]) -> Callable[[int, int], bytes]:
     return node
 
 
-def checkpoint(leaves: list[bytes], *, origin: str = ORIGIN, key: Ed25519PrivateKey = LOG, witness: bool = True) -> str:
-    """A log's signed note over these leaves, cosigned."""
+def checkpoint(
+    leaves: list[bytes],
+    *,
+    origin: str = ORIGIN,
+    key: Ed25519PrivateKey = LOG,
+    heir: Ed25519PrivateKey | None = None,
+    witness: bool = True,
+) -> str:
+    """A log's signed note over these leaves, cosigned. ``heir``: another key that signs it too."""
     told = Checkpoint(origin, len(leaves), root_of(leaves))
-    note = sign(told, origin, key)
-    lines = [cosign(told, "inspectorate.example/w", WITNESS, SEEN_AT)] if witness else []
-    return with_signatures(note, lines)
+    lines = [s.line for s in parse(sign(told, origin, heir)).signatures] if heir else []
+    lines += [cosign(told, "inspectorate.example/w", WITNESS, SEEN_AT)] if witness else []
+    return with_signatures(sign(told, origin, key), lines)
 
 
-def bundle(facts: list[Json], log: list[Json], earlier: tuple[int, ...] = ()) -> Json:
-    """A true bundle of some facts of a log, each with its proof."""
+@dataclass(frozen=True)
+class Change:
+    """A change of the log's key: ``leaf`` of its fact, ``size`` of the checkpoint that both sign."""
+
+    leaf: int
+    size: int
+    before: Ed25519PrivateKey
+    now: Ed25519PrivateKey
+
+
+def change_fact(leaf: int, version: int, before: str, now: str) -> Json:
+    """The fact of a change of the key, between verifier keys."""
+    told = {"fact_version": 1, "data": {"before": before, "now": now}}
+    state = json.dumps(told, separators=(",", ":")).encode()
+    named = {"stream": str(LOG_STREAM), "version": version, "name": KeyChanged.stored_name, "state": b64(state)}
+    return fact(leaf) | named
+
+
+def with_changes(log: list[Json], line: tuple[Change, ...]) -> list[Json]:
+    """A log in which the key changes at those leaves."""
+    facts = {
+        change.leaf: change_fact(
+            change.leaf, number, Key.of(ORIGIN, change.before).vkey, Key.of(ORIGIN, change.now).vkey
+        )
+        for number, change in enumerate(line, 1)
+    }
+    return [facts.get(told["leaf_index"], told) for told in log]
+
+
+def _signers(size: int, line: tuple[Change, ...]) -> tuple[Ed25519PrivateKey, Ed25519PrivateKey | None]:
+    """Who signs a checkpoint of that size."""
+    for change in line:
+        if size <= change.size:
+            return change.before, change.now if size == change.size else None
+    return (line[-1].now if line else LOG), None
+
+
+def bundle(facts: list[Json], log: list[Json], earlier: tuple[int, ...] = (), line: tuple[Change, ...] = ()) -> Json:
+    """A true bundle of some facts of a log, each with its proof. ``line``: changes of the key that it shows."""
     leaves = [leaf_of(told) for told in log]
     node = node_of(leaves)
     proofs = [[b64(h) for h in inclusion_proof(told["leaf_index"], len(log), node)] for told in facts]
+
+    def signed(size: int, *, witness: bool = False) -> str:
+        key, heir = _signers(size, line)
+        return checkpoint(leaves[:size], key=key, heir=heir, witness=witness)
+
+    def grown(size: int) -> list[str]:
+        return [b64(h) for h in consistency_proof(size, len(log), node)]
+
+    changes = [
+        {
+            "fact": log[change.leaf]
+            | {"proof": [b64(h) for h in inclusion_proof(change.leaf, change.size, node_of(leaves[: change.size]))]},
+            "checkpoint": signed(change.size),
+            "hashes": grown(change.size),
+        }
+        for change in line
+    ]
+    key, heir = _signers(len(log), line)
     return {
         "format": "ocop-bundle/1",
-        "log": {"vkey": LOG_VKEY},
+        "log": {"vkey": Key.of(ORIGIN, heir or key).vkey},
+        **({"changes": changes} if line else {}),
         "witnesses": [WITNESS_VKEY],
-        "checkpoint": checkpoint(leaves),
+        "checkpoint": signed(len(log), witness=True),
         "facts": [{**told, "proof": proof} for told, proof in zip(facts, proofs, strict=True)],
-        "earlier": [
-            {
-                "checkpoint": checkpoint(leaves[:size], witness=False),
-                "hashes": [b64(h) for h in consistency_proof(size, len(log), node)],
-            }
-            for size in earlier
-        ],
+        "earlier": [{"checkpoint": signed(size), "hashes": grown(size)} for size in earlier],
     }
 
 
@@ -100,6 +159,9 @@ def whole(log: list[Json], *, leaves: bool = False) -> Json:
 FACTS = [fact(index) for index in range(20)]
 PARTLY = bundle([told for told in FACTS if told["stream"] != str(STREAMS[2])], FACTS, (0, 1, 8, 13, 20))
 SMALL = bundle([FACTS[1], FACTS[4]], FACTS, (5,))
+LINE = (Change(5, 6, LOG, SECOND), Change(11, 13, SECOND, THIRD))
+"""Two changes of the key; over the second one both signed only when one more fact was there."""
+FOLLOWED = bundle([FACTS[1], FACTS[4]], with_changes(FACTS, LINE), (3, 6, 8, 13, 20), LINE)
 
 
 def encoded(told: Json) -> bytes:
@@ -177,12 +239,14 @@ def variants(value: Json) -> list[Json]:
 
 
 def altered() -> Iterator[Vector]:
-    """Every place of a small bundle with every variant, and without it."""
-    for at in paths(SMALL):
-        for number, new in enumerate(variants(at_place(SMALL, at))):
-            yield Vector(f"{at}, variant {number}", encoded(replaced(SMALL, at, new)))
-        if at:
-            yield Vector(f"{at} removed", encoded(removed(SMALL, at)))
+    """Every place of a small bundle, and of the changes in one that shows them, with every variant and without it."""
+    in_changes = [at for at in paths(FOLLOWED) if at[:1] == ("changes",)]
+    for told, places in ((SMALL, paths(SMALL)), (FOLLOWED, in_changes)):
+        for at in places:
+            for number, new in enumerate(variants(at_place(told, at))):
+                yield Vector(f"{at}, variant {number}", encoded(replaced(told, at, new)))
+            if at:
+                yield Vector(f"{at} removed", encoded(removed(told, at)))
 
 
 def flipped(step: int) -> Iterator[Vector]:
@@ -307,7 +371,7 @@ def _value_mangled(told: Json, chance: random.Random) -> Json:
 def mangled(count: int, seed: int) -> Iterator[Vector]:
     """True bundles mangled by chance, half as texts and half as values, judged with and without keys."""
     chance = random.Random(seed)
-    true = [SMALL, PARTLY, whole(FACTS, leaves=True), bundle(FACTS[:5], FACTS[:7], (2, 5))]
+    true = [SMALL, PARTLY, whole(FACTS, leaves=True), bundle(FACTS[:5], FACTS[:7], (2, 5)), FOLLOWED]
     for number in range(count):
         told = chance.choice(true)
         as_text = number % 2

@@ -7,31 +7,41 @@ from copy import deepcopy
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.proof.merkle import inclusion_proof, leaf_hash, node_hash
-from domain.proof.note import Checkpoint, sign, with_signatures
+from domain.proof.merkle import consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of
+from domain.proof.note import Checkpoint, Key, parse, sign, with_signatures
 from tests.bundles import (
     FACTS,
+    FOLLOWED,
+    LINE,
     LOG,
     LOG_VKEY,
     ORIGIN,
     PARTLY,
+    SECOND,
+    SECOND_VKEY,
     SEEN_AT,
     SMALL,
     STRANGE_WITNESS_VKEY,
     STRANGER,
     STRANGER_VKEY,
     STREAMS,
+    THIRD,
+    THIRD_VKEY,
     WITNESS_VKEY,
+    Change,
     Json,
     Vector,
     b64,
     bundle,
+    change_fact,
     checkpoint,
     encoded,
     fact,
     leaf_of,
+    node_of,
     replaced,
     whole,
+    with_changes,
     with_state,
 )
 
@@ -155,6 +165,193 @@ def cosignatures() -> Iterator[Vector]:
     shorter = f"{dash} {name} {b64(value[:-1])}"
     told = but(SMALL, "checkpoint", to="\n".join([*lines[:5], shorter, ""]))
     yield vector("cosignature cut off", told, "witness-signature-false")
+
+
+OTHER_VKEY = Key.of("other.example/log", SECOND).vkey
+UNFOLLOWED = ["key-differs", "checkpoint-unsigned"]
+"""What is said to who gives a key that does not lead to the bundle's."""
+
+
+def lined(*line: Change, size: int = 20) -> Json:
+    """A true bundle of a log whose key changed so."""
+    return bundle([FACTS[1], FACTS[4]], with_changes(FACTS[:size], line), (), line)
+
+
+def keys_followed() -> Iterator[Vector]:
+    one, two = lined(LINE[0]), lined(*LINE)
+    everybody = (LOG_VKEY, SECOND_VKEY, THIRD_VKEY)
+    for name, told, keys in (("one change", one, everybody[:2]), ("two changes", two, everybody)):
+        for number, key in enumerate((*keys, None)):
+            yield vector(f"{name}, key {number}", encoded(told), key=key)
+    for key in everybody:
+        yield vector("earlier by each in its turn", encoded(FOLLOWED), key=key)
+    yield vector("two changes, an unrelated key", encoded(two), *UNFOLLOWED, key=STRANGER_VKEY)
+    unsigned = ["earlier-unsigned"] * 5
+    yield vector("earlier ones, an unrelated key", encoded(FOLLOWED), *UNFOLLOWED, *unsigned, key=STRANGER_VKEY)
+    yield vector("one change, the key after the next", encoded(one), *UNFOLLOWED, key=THIRD_VKEY)
+    both = lined(*LINE, size=13)
+    for number, key in enumerate(everybody):
+        yield vector(f"checkpoint signed by both, key {number}", encoded(both), key=key)
+        yield vector(f"the old one named, key {number}", but(both, "log", "vkey", to=SECOND_VKEY), key=key)
+    yield vector("a change as the first fact", encoded(lined(Change(0, 1, LOG, SECOND))))
+    yield vector("changes empty", but(SMALL, "changes", to=[]))
+
+
+def ended_keys() -> Iterator[Vector]:
+    """The bundle shows the change, and the key signs after its end or before its turn."""
+    one = lined(LINE[0])
+    log = with_changes(FACTS, LINE[:1])
+    leaves = [leaf_of(told) for told in log]
+    signed = {**one, "checkpoint": checkpoint(leaves), "log": {"vkey": LOG_VKEY}}
+    yield vector("an ended key", encoded(signed), "key-out-of-turn")
+    yield vector("an ended key, none given", encoded(signed), "key-out-of-turn", key=None)
+    yield vector("an ended key, its heir given", encoded(signed), "key-out-of-turn", *UNFOLLOWED, key=SECOND_VKEY)
+    named = but(one, "checkpoint", to=checkpoint(leaves))
+    yield vector("an ended key signs for its heir", named, "checkpoint-unsigned")
+    elsewhere = {**one, "checkpoint": checkpoint(leaves, key=STRANGER), "log": {"vkey": STRANGER_VKEY}}
+    yield vector("a stranger after the line", encoded(elsewhere), "key-out-of-turn", *UNFOLLOWED)
+    for size, key in ((3, SECOND), (6, STRANGER), (8, LOG), (13, THIRD)):
+        hashes = [b64(h) for h in consistency_proof(size, 20, node_of(leaves))]
+        earlier = [{"checkpoint": checkpoint(leaves[:size], key=key), "hashes": hashes}]
+        yield vector(f"earlier of {size} out of turn", but(one, "earlier", to=earlier), "earlier-unsigned")
+
+
+def changes_spoilt() -> Iterator[Vector]:
+    two = lined(*LINE)
+    changes = two["changes"]
+    for name, fewer, codes in (
+        ("no change", [], []),
+        ("first change missing", changes[1:], ["change-order"]),
+        ("last change missing", changes[:1], ["key-out-of-turn"]),
+        ("sizes descend", changes[::-1], ["change-order", "change-order"]),
+        ("a change twice", [*changes, changes[1]], ["change-order"]),
+    ):
+        yield vector(name, but(two, "changes", to=fewer), *codes, *UNFOLLOWED)
+    leaves = [leaf_of(told) for told in with_changes(FACTS, LINE)]
+    for name, note, code in (
+        ("the old key alone", checkpoint(leaves[:6]), "unsigned"),
+        ("the new key alone", checkpoint(leaves[:6], key=SECOND), "unsigned"),
+        ("a stranger beside", checkpoint(leaves[:6], heir=STRANGER), "unsigned"),
+        ("second signature forged", forged(checkpoint(leaves[:6], heir=SECOND, witness=False)), "signature-false"),
+    ):
+        told = but(two, "changes", 0, "checkpoint", to=note)
+        yield vector(f"change signed by {name}", told, f"change-{code}", *UNFOLLOWED)
+    yield vector(
+        "last change missing, the last key given",
+        but(two, "changes", to=changes[:1]),
+        "key-out-of-turn",
+        key=THIRD_VKEY,
+    )
+    swapped = replaced(two, ("changes", 0, "fact", "state"), change_fact(5, 1, SECOND_VKEY, LOG_VKEY)["state"])
+    yield vector("before and after swapped", encoded(swapped), "change-proof-false", "change-order", *UNFOLLOWED)
+    backwards = Change(5, 6, SECOND, LOG)
+    note = checkpoint([leaf_of(told) for told in with_changes(FACTS, (backwards,))], key=SECOND)
+    truly = {**lined(backwards), "log": {"vkey": SECOND_VKEY}, "checkpoint": note}
+    yield vector("swapped in the log itself", encoded(truly), "key-out-of-turn", *UNFOLLOWED)
+    not_in = replaced(two, ("changes", 0, "fact", "position"), 23)
+    yield vector("change not in the log", encoded(not_in), "change-proof-false", *UNFOLLOWED)
+    under = replaced(two, ("changes", 0, "checkpoint"), checkpoint(leaves[:5], heir=SECOND))
+    told = ["change-proof-false", "change-inconsistent"]
+    yield vector("change beyond what both signed", encoded(under), *told, *UNFOLLOWED)
+    rewritten_log = [FACTS[0] | {"state": FACTS[1]["state"]}, *with_changes(FACTS, LINE)[1:]]
+    other = bundle([], rewritten_log, (), LINE)["changes"]
+    told = but(two, "changes", to=[changes[0], other[1]])
+    yield vector("rewritten since a change", told, "change-inconsistent", *UNFOLLOWED)
+    short = lined(LINE[0], size=8)
+    told = but(short, "changes", to=[*short["changes"], changes[1]])
+    yield vector("change after the checkpoint", told, "change-inconsistent", *UNFOLLOWED)
+    loop = lined(LINE[0], Change(11, 13, SECOND, LOG))
+    yield vector("changes in a loop", encoded(loop), "change-order")
+    alone = lined(Change(5, 6, LOG, LOG))
+    note = checkpoint([leaf_of(told) for told in with_changes(FACTS, (Change(5, 6, LOG, LOG),))][:6])
+    yield vector("change to itself", but(alone, "changes", 0, "checkpoint", to=note), "change-order")
+    for name, line in {
+        "change from one that signs no more": (LINE[0], Change(11, 13, LOG, THIRD)),
+        "change under the note before": (Change(5, 13, LOG, SECOND), Change(11, 15, SECOND, THIRD)),
+    }.items():
+        yield vector(name, encoded(lined(*line)), "change-order", *UNFOLLOWED)
+    at_once = lined(Change(5, 13, LOG, SECOND), Change(11, 13, SECOND, THIRD))
+    for change in at_once["changes"]:  # as who slips his own key in beside a true change, and signs beside the others
+        line = parse(sign(parse(change["checkpoint"]).checkpoint, ORIGIN, THIRD)).signatures[0].line
+        change["checkpoint"] = with_signatures(change["checkpoint"], [line])
+    yield vector("two changes under one note", encoded(at_once), "change-order", *UNFOLLOWED)
+
+
+def other_origins() -> Iterator[Vector]:
+    """Changes of a log with another name, in the key, in the note, or in both."""
+    leaves = [leaf_of(told) for told in with_changes(FACTS, LINE[:1])]
+    one = lined(LINE[0])
+    note = checkpoint(leaves[:6], origin="other.example/log", heir=SECOND)
+    told = ["change-other-log", "change-unsigned", "change-other-log", "change-unsigned"]
+    yield vector("change under another log's note", but(one, "changes", 0, "checkpoint", to=note), *told, *UNFOLLOWED)
+    named = [FACTS[n] if n != 5 else change_fact(5, 1, LOG_VKEY, OTHER_VKEY) for n in range(20)]
+    before = [leaf_of(told) for told in named]
+    plain = bundle([FACTS[1], FACTS[4]], named)
+    tree = Checkpoint(ORIGIN, 6, root_of(before[:6]))
+    line = parse(sign(tree, "other.example/log", SECOND)).signatures[0].line
+    change = {
+        "fact": named[5] | {"proof": [b64(h) for h in inclusion_proof(5, 6, node_of(before[:6]))]},
+        "checkpoint": with_signatures(sign(tree, ORIGIN, LOG), [line]),
+        "hashes": [b64(h) for h in consistency_proof(6, 20, node_of(before))],
+    }
+    told = but(plain, "changes", to=[change])
+    yield vector("change to another log's key", told, "change-other-log")
+
+
+def changes_malformed() -> Iterator[Vector]:
+    one = lined(LINE[0])
+    for value in (None, {}, "x", 5, True):
+        yield vector(f"changes {value!r}", but(one, "changes", to=value), "bundle-malformed")
+        told = but(one, "changes", 0, to=value)
+        yield vector(f"a change {value!r}", told, "change-malformed", *UNFOLLOWED)
+    most = but(one, "changes", to=[None] * 1_000)
+    yield vector("1000 changes", most, "change-malformed", *UNFOLLOWED)
+    yield vector("1001 changes", but(one, "changes", to=[None] * 1_001), "bundle-malformed")
+    change = one["changes"][0]
+    fact_of, hash_ = change["fact"], b64(bytes(32))
+    long = change["checkpoint"] + f"— w {b64(bytes(100_000))}\n"
+    for name, spoilt in {
+        "field more": {**change, "size": 6},
+        "note too long": {**change, "checkpoint": long},
+        "hashes too many": {**change, "hashes": [hash_] * 65},
+        "proof too long": {**change, "fact": {**fact_of, "proof": [hash_] * 65}},
+        "proof null": {**change, "fact": {**fact_of, "proof": None}},
+    }.items():
+        yield vector(f"change, {name}", but(one, "changes", 0, to=spoilt), "change-malformed", *UNFOLLOWED)
+    for name, keys in {
+        "no data": {},
+        "no keys": {"data": {}},
+        "no object": [{"data": {"before": LOG_VKEY, "now": SECOND_VKEY}}],
+        "a key more": {"data": {"before": LOG_VKEY, "now": SECOND_VKEY, "then": THIRD_VKEY}},
+        "a witness's key": {"data": {"before": LOG_VKEY, "now": WITNESS_VKEY}},
+        "a number": {"data": {"before": 1, "now": SECOND_VKEY}},
+        "a list": {"data": [LOG_VKEY, SECOND_VKEY]},
+    }.items():
+        yield vector(f"change says {name}", really({"state": b64(encoded(keys))}), "change-malformed", *UNFOLLOWED)
+    for name, field in {
+        "name": {"name": "product.recognised"},
+        "stream": {"stream": str(STREAMS[2])},
+        "state": {"state": b64(b"{")},
+    }.items():
+        yield vector(f"change of another {name}", really(field), "change-malformed", *UNFOLLOWED)
+    yield vector("change that is the second", really({"version": 2}), "change-order", *UNFOLLOWED)
+    beyond = really({"leaf_index": 9})
+    yield vector("change that says it lies further on", beyond, "change-proof-false", *UNFOLLOWED)
+
+
+def really(spoilt: Json) -> bytes:
+    """A bundle whose change is spoilt in the log itself: in the tree that both keys signed."""
+    log = with_changes(FACTS, LINE[:1])
+    log[5] = {**log[5], **spoilt}
+    return encoded(bundle([FACTS[1], FACTS[4]], log, (), LINE[:1]))
+
+
+def forged(note: str) -> str:
+    """A note whose last signature is another one's."""
+    *lines, last = note.removesuffix("\n").split("\n")
+    dash, name, signature = last.split(" ")
+    value = base64.b64decode(signature)
+    return "\n".join([*lines, f"{dash} {name} {b64(value[:4] + value[4:][::-1])}", ""])
 
 
 def exchanged(field: str) -> bytes:
@@ -328,6 +525,11 @@ def shapes() -> Iterator[Vector]:
 BY_HAND = [
     *true_ones(),
     *keys(),
+    *keys_followed(),
+    *ended_keys(),
+    *changes_spoilt(),
+    *other_origins(),
+    *changes_malformed(),
     *signatures(),
     *cosignatures(),
     *facts(),

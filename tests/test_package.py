@@ -18,9 +18,12 @@ from application.keys import DatabaseKeys
 from application.seals import Keeper
 from domain import personal
 from domain.values import Role
+from tests.bundles import Vector
 from tests.service import MASTER_KEY, Service, keys_of
 from tests.story import tea
-from tests.test_log import until_signed
+from tests.test_log import add_facts, until_signed
+from tests.test_succession import ran
+from tests.test_verifier import page
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,51 @@ def test_one_byte_changed_and_it_fails_and_says_where(package: Path) -> None:
 def test_another_logs_key_is_not_believed(package: Path) -> None:
     other = "ocop/other+5a8f2d7e+AQ" + "A" * 42
     assert verified(package, "--key", other)[0] != 0
+
+
+def test_who_has_a_key_from_before_follows_it_to_the_one_that_signs(own_database: str, tmp_path: Path) -> None:
+    """The key is changed by its command, twice, with facts before, between and after; each key of the line will do."""
+    folder, keys = tmp_path / "service", []
+    service = Service(folder, own_database).start()
+    try:
+        product = service.tell(tea())
+        told_at = service.position
+        for _ in range(2):
+            add_facts(own_database, 300)
+            until_signed(service)
+            keys.append(service.client.get("/v1/log/key").json()["vkey"])
+            service.stop()
+            changed = ran(service, "change-log-key")
+            assert changed.returncode == 0, changed.stderr
+            service = Service(folder, own_database).start()
+        keys.append(changed.stdout.strip())
+        service.seen(f"/v1/products/{product}", told_at)
+        at_the_change = json.loads(download(service, product)["bundle.json"])
+        add_facts(own_database, 300)
+        until_signed(service)
+        parts = download(service, product)
+    finally:
+        service.stop()
+    for name, content in parts.items():
+        tmp_path.joinpath(name).write_bytes(content)
+    unrelated = "ocop/vi-du+d498152a+AXbO1fHUEMcY12UlH3jnmLR2NBBQh7NDnDha5NXYB8V9"
+    bundle = json.loads(parts["bundle.json"])
+    assert len(bundle["changes"]) == 2
+    assert at_the_change["changes"][1]["hashes"] == [], "its checkpoint is the one that both signed"
+
+    for told in (at_the_change, bundle):
+        tmp_path.joinpath("bundle.json").write_text(json.dumps(told), encoding="utf-8")
+        found = [verified(tmp_path, "--key", key) for key in (*keys, unrelated)]
+        assert [code for code, _ in found] == [0, 0, 0, 1], found
+        assert ["key-followed" in one["warnings"] for _, one in found] == [True, True, False, False]
+        assert [one["signed_by"][0]["vkey"] for _, one in found[:3]] == [keys[2]] * 3
+        assert {fault["code"] for fault in found[3][1]["faults"]} == {
+            "key-differs",
+            "checkpoint-other-log",
+            "checkpoint-unsigned",
+        }
+        vectors = [Vector("", json.dumps(told).encode(), key, ()) for key in (*keys, unrelated)]
+        assert page(vectors)["results"] == [one for _, one in found]
 
 
 def test_it_can_be_read_and_names_the_evidence(told: tuple[Service, str], package: Path) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from api.proof import verifier
 from tests.browser import chromium
-from tests.bundles import LOG_VKEY, SMALL, WITNESS_VKEY, Json, b64, encoded, fact
+from tests.bundles import FOLLOWED, LOG_VKEY, SMALL, THIRD_VKEY, WITNESS_VKEY, Json, b64, encoded, fact
 from tests.spoilt_bundles import BY_HAND
 from tests.test_verifier import result_of
 
@@ -76,6 +76,15 @@ def test_another_key_is_noticed_as_soon_as_it_is_typed(page: Page) -> None:
 
     expect(page.locator("#verdict")).to_have_class("bad")
     expect(page.get_by_role("listitem").first).to_contain_text("[key-differs]")
+
+
+def test_a_key_from_before_is_followed_and_it_says_so(page: Page) -> None:
+    page.get_by_label("Khóa của nhật ký").fill(LOG_VKEY)
+    give(page, FOLLOWED)
+
+    expect(page.locator("#verdict")).to_have_class("good")
+    expect(page.get_by_role("status")).to_contain_text(verifier.WARNINGS["key-followed"][0])
+    expect(page.get_by_role("status")).to_contain_text(THIRD_VKEY)
 
 
 def test_it_is_worked_by_keyboard_and_read_on_a_phone(page: Page) -> None:

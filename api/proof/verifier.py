@@ -5,7 +5,8 @@
 Needs Python 3.11 and ``cryptography``, nothing else. Recomputes the hash of every fact from its stored bytes and
 follows its proof to the root that the log signed (RFC 9162; C2SP signed-note, tlog-checkpoint, tlog-cosignature).
 ``--key``: the log's verifier key, had from elsewhere than the bundle; without it a bundle is only shown to agree with
-itself. ``--witness``: keys of those who must have cosigned. Exit code 0: good; 1: faults; 2: the input is not usable.
+itself. A key that the log changed since is followed to its successor, where both signed over the change.
+``--witness``: keys of those who must have cosigned. Exit code 0: good; 1: faults; 2: the input is not usable.
 """
 
 import argparse
@@ -34,6 +35,7 @@ LARGEST_BUNDLE = 256 * 1024 * 1024
 LARGEST_NOTE = 128 * 1024
 LARGEST_NUMBER = 2**53 - 1  # what the page's numbers hold exactly
 MOST_SIGNATURES = 64
+MOST_CHANGES = 1_000
 DEEPEST = 64
 LOG, WITNESS = 1, 4  # algorithms of keys
 SHOWN = 200  # faults in the readable report; --json has all
@@ -45,6 +47,26 @@ TEXTS = {
     "bundle-malformed": ("Tệp không đúng dạng ocop-bundle/1", "The file is not in the form ocop-bundle/1"),
     "key-malformed": ("Khóa được đưa không đúng dạng", "A key that was given is malformed"),
     "key-differs": ("Hồ sơ nêu khóa khác với khóa được đưa", "The bundle names another key than the one given"),
+    "key-out-of-turn": (
+        "Theo các lần thay khóa, đến lượt khóa khác ký",
+        "By the changes of the key it was another one's turn to sign",
+    ),
+    "change-malformed": ("Lần thay khóa không đúng dạng", "A change of the key is malformed"),
+    "change-other-log": ("Lần thay khóa là của nhật ký khác", "A change of the key is another log's"),
+    "change-unsigned": (
+        "Một trong hai khóa không ký lần thay khóa",
+        "One of the two keys did not sign over the change",
+    ),
+    "change-signature-false": ("Chữ ký ở lần thay khóa là giả", "A signature over a change of the key is false"),
+    "change-proof-false": (
+        "Sự kiện thay khóa đã bị thay đổi, hoặc không có trong nhật ký mà hai khóa ký",
+        "The fact of a change was altered, or is not in the log that both keys signed",
+    ),
+    "change-order": ("Lần thay khóa không nối tiếp lần trước", "A change of the key does not follow on the one before"),
+    "change-inconsistent": (
+        "Nhật ký đã bị viết lại từ khi thay khóa",
+        "The log was rewritten since a change of the key",
+    ),
     "checkpoint-malformed": ("Điểm kiểm tra không đúng dạng", "The checkpoint is malformed"),
     "checkpoint-other-log": ("Điểm kiểm tra là của nhật ký khác", "The checkpoint is another log's"),
     "checkpoint-unsigned": ("Nhật ký không ký điểm kiểm tra này", "The log did not sign this checkpoint"),
@@ -81,6 +103,10 @@ WARNINGS = {
     "key-of-the-bundle": (
         "CẢNH BÁO: không có khóa lấy từ nguồn khác. Khóa trong hồ sơ chỉ chứng tỏ hồ sơ tự nhất quán; ai cũng làm được",
         "WARNING: no key from elsewhere. The bundle's own proves only that it agrees with itself; anybody can do that.",
+    ),
+    "key-followed": (
+        "Khóa ký hồ sơ không phải khóa được đưa: đã lần theo các lần thay khóa mà cả hai khóa cùng ký.",
+        "The key that signed is not the one given: it was followed through changes that both keys signed.",
     ),
     "no-witness": (
         "Không có khóa của người làm chứng: không ai bên ngoài xác nhận đây là nhật ký mà mọi người cùng thấy.",
@@ -145,6 +171,16 @@ class Leaf(NamedTuple):
     version: int
     hash: bytes
     proof: list[bytes] | None
+
+
+class Change(NamedTuple):
+    """A change of the log's key that is in its form. ``hashes``: from the note both signed to the bundle's."""
+
+    before: Key
+    now: Key
+    leaf: Leaf
+    note: Note
+    hashes: list[bytes]
 
 
 @dataclass(slots=True)
@@ -426,6 +462,7 @@ def _u32(number: int) -> bytes:
 STREAM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PARTS = ("format", "log", "witnesses", "checkpoint", "facts")
 FACT_FIELDS = ("leaf_index", "position", "stream", "version", "name", "state")
+CHANGED = ("log.key-changed", "6f636f70-0000-4000-8000-6c6f67000000")  # name and stream of facts that change the key
 
 
 def read_stream(value: object) -> str:
@@ -601,8 +638,66 @@ def check_witnesses(note: Note, required: list[Key], named: list[Key], result: R
             result.fault("witness-missing", detail=key.vkey)
 
 
-def check_earlier(entries: list[object], note: Note, key: Key, result: Result) -> None:
-    """Earlier checkpoints: signed by the same log, and the beginning of this one."""
+def read_change(entry: object) -> Change:
+    """A change of the key, as the stored bytes of its fact say it; raises Malformed."""
+    fields = read_object(entry, ("fact", "checkpoint", "hashes"))
+    leaf, state = read_fact(fields["fact"])
+    if (fields["fact"]["name"], leaf.stream) != CHANGED or leaf.proof is None:
+        raise Malformed("fact")
+    told = read_json(state)
+    keys = read_object(told.get("data") if isinstance(told, dict) else None, ("before", "now"))
+    before, now = (read_vkey(keys[name], LOG) for name in ("before", "now"))
+    return Change(before, now, leaf, read_note(fields["checkpoint"]), read_hashes(fields["hashes"]))
+
+
+def follows(change: Change, line: list[Change]) -> bool:
+    """Whether it is the next change: from the key that signed last to one that never signed."""
+    signed = [line[0].before, *(one.now for one in line)] if line else [change.before]
+    return (
+        change.leaf.version == len(line) + 1
+        and change.before == signed[-1]
+        and change.now not in signed
+        and change.leaf.leaf_index >= (line[-1].note.size if line else 0)  # not under the last note signed twice
+    )
+
+
+def check_changes(entries: list[object], note: Note, log: Key, result: Result) -> list[Change]:
+    """The line of keys, the oldest change first; empty where it has a fault, or does not lead to the bundle's key."""
+    line: list[Change] = []
+    faults = len(result.faults)
+    for number, entry in enumerate(entries):
+        where = f"changes[{number}]"
+        try:
+            change = read_change(entry)
+        except Malformed:
+            result.fault("change-malformed", detail=where)
+            return []  # nothing after it can be said to follow
+        for key in (change.before, change.now):
+            check_signature(change.note, key, "change", result, where)
+        if change.leaf.leaf_index >= change.note.size or not included(change.leaf, change.note.size, change.note.root):
+            result.fault("change-proof-false", change.leaf, where)
+        if not follows(change, line):
+            result.fault("change-order", change.leaf, where)
+        if not consistent(change.note, note, change.hashes):
+            result.fault("change-inconsistent", change.leaf, where)
+        line.append(change)
+    if len(result.faults) > faults:
+        return []
+    # Where both signed the bundle's checkpoint, either may be its key.
+    if log not in (key_at(note.size, line, log), key_at(note.size + 1, line, log)):
+        result.fault("key-out-of-turn")
+        return []
+    return line
+
+
+def key_at(size: int, line: list[Change], log: Key) -> Key:
+    """Whose turn it was to sign: up to the note that both signed the old key, from there on the new one."""
+    newest = line[-1].now if line else log
+    return next((change.before for change in line if size <= change.note.size), newest)
+
+
+def check_earlier(entries: list[object], note: Note, line: list[Change], log: Key, result: Result) -> None:
+    """Earlier checkpoints: signed by the key whose turn it was, and the beginning of this one."""
     for number, entry in enumerate(entries):
         where = f"earlier[{number}]"
         try:
@@ -611,15 +706,16 @@ def check_earlier(entries: list[object], note: Note, key: Key, result: Result) -
         except Malformed:
             result.fault("earlier-malformed", detail=where)
             continue
-        check_signature(older, key, "earlier", result, where)
+        check_signature(older, key_at(older.size, line, log), "earlier", result, where)
         if not consistent(older, note, hashes):
             result.fault("earlier-inconsistent", detail=f"{where}: {older.size}")
 
 
 class Bundle(NamedTuple):
-    """A bundle's parts; facts, leaves and earlier checkpoints are not yet read."""
+    """A bundle's parts; changes, facts, leaves and earlier checkpoints are not yet read."""
 
     log: Key
+    changes: list[object]
     witnesses: list[Key]
     checkpoint: str
     facts: list[object]
@@ -638,6 +734,14 @@ def read_leaves(leaves: object, facts: list[Any]) -> list[object]:
     return read_list(leaves)
 
 
+def read_changes(value: object) -> list[object]:
+    """The changes of the key, of which there are never very many; raises Malformed."""
+    changes = read_list(value)
+    if len(changes) > MOST_CHANGES:
+        raise Malformed("too many changes")
+    return changes
+
+
 def read_format(value: object) -> str:
     """The name of this form; raises Malformed if it is another's."""
     if value != FORMAT:
@@ -654,9 +758,10 @@ def read_bundle(data: bytes) -> Bundle:
     except Malformed as error:
         raise Unusable("bundle-not-json", "") from error
     try:
-        fields = _found(lambda v: read_object(v, PARTS, ("earlier", "leaves")), value, "bundle")
+        fields = _found(lambda v: read_object(v, PARTS, ("changes", "earlier", "leaves")), value, "bundle")
         _found(read_format, fields["format"], "format")
         log = _found(lambda v: read_vkey(read_object(v, ("vkey",))["vkey"], LOG), fields["log"], "log")
+        changes = _found(read_changes, fields.get("changes", []), "changes")
         witnesses = _found(lambda v: [read_vkey(w, WITNESS) for w in read_list(v)], fields["witnesses"], "witnesses")
         checkpoint = _found(read_text, fields["checkpoint"], "checkpoint")
         facts = _found(read_list, fields["facts"], "facts")
@@ -664,7 +769,7 @@ def read_bundle(data: bytes) -> Bundle:
         earlier = _found(read_list, fields.get("earlier", []), "earlier")
     except Malformed as error:
         raise Unusable("bundle-malformed", str(error)) from error
-    return Bundle(log, witnesses, checkpoint, facts, leaves, earlier)
+    return Bundle(log, changes, witnesses, checkpoint, facts, leaves, earlier)
 
 
 def _given(vkeys: Iterable[str], algorithm: int) -> list[Key]:
@@ -678,22 +783,28 @@ def check_bundle(data: bytes, key: str | None, witnesses: list[str], result: Res
     """Everything that can be checked of a bundle; raises Unusable."""
     keys, required = _given([] if key is None else [key], LOG), _given(witnesses, WITNESS)
     bundle = read_bundle(data)
-    log = keys[0] if keys else bundle.log
     result.facts = len(bundle.facts)
     result.warnings += [] if keys else ["key-of-the-bundle"]
     result.warnings += [] if required else ["no-witness"]
-    if log != bundle.log:
-        result.fault("key-differs")
     try:
         note = read_note(bundle.checkpoint)
     except Malformed:
         note = None
-        result.fault("checkpoint-malformed")
+    line = check_changes(bundle.changes, note, bundle.log, result) if note else []
+    log = bundle.log
+    if keys and keys[0] != log:
+        if any(keys[0] in (change.before, change.now) for change in line):
+            result.warnings.append("key-followed")
+        else:
+            log, line = keys[0], []
+            result.fault("key-differs")
     if note:
         result.size, result.root = note.size, base64.b64encode(note.root).decode()
         if check_signature(note, log, "checkpoint", result):
-            result.signed_by.append({"vkey": log.vkey, "at": None, "given": bool(keys)})
+            result.signed_by.append({"vkey": log.vkey, "at": None, "given": log in keys})
         check_witnesses(note, required, bundle.witnesses, result)
+    else:
+        result.fault("checkpoint-malformed")
     leaves = check_facts(bundle.facts, result)
     check_order(leaves, result)
     if note and _without_proofs(bundle.facts):
@@ -701,7 +812,7 @@ def check_bundle(data: bytes, key: str | None, witnesses: list[str], result: Res
     elif note:
         check_proofs(leaves, note, result)
     if note:
-        check_earlier(bundle.earlier, note, log, result)
+        check_earlier(bundle.earlier, note, line, log, result)
 
 
 def verify(data: bytes, key: str | None = None, witnesses: Iterable[str] = ()) -> Result:
