@@ -18,16 +18,18 @@ from application.proof.keys import LogKey
 from application.proof.memory import Memory
 from application.proof.signer import SIGNER_LOCK, BrokenLog, LogSigner
 from application.proof.stored import audited
-from application.proof.succession import Change, SignerRuns, Succession, change_key, changes, known_keys
+from application.proof.succession import Change, SignerRuns, Succession, change_key, changes, known_keys, told
+from application.recorded import to_bytes
 from application.store import Journal
 from application.writer import Writer
 from domain.log.commands import ChangeLogKey
-from domain.log.facts import LOG
+from domain.log.facts import LOG, KeyChanged
 from domain.proof.leaf import leaf_data
 from domain.proof.merkle import leaf_hash, root_of, verify_inclusion
-from domain.proof.note import Checkpoint, Key, sign, verify
+from domain.proof.note import Checkpoint, Key, parse, sign, verify, with_signatures
 from domain.refusals import Invalid, NotAllowed, WrongOrder
 from domain.values import Role
+from tests.appointed import recorded
 from tests.language import given
 from tests.service import Service
 from tests.story import actor
@@ -189,6 +191,27 @@ def test_no_key_changes_while_a_service_signs(own_database: str, writer: Writer,
         with pytest.raises(SignerRuns):
             change_key(own_database, writer, FIRST, SECOND, memory)
     assert line_of(own_database) == []
+
+
+def test_a_change_slipped_in_under_the_same_handover_links_no_key() -> None:
+    """Whoever changes the database before the handover is signed, and adds a signature of his own to it after."""
+    stored = []
+    for version, (before, now) in enumerate([(FIRST, SECOND), (SECOND, THIRD)], 1):
+        fact = KeyChanged(before=before.vkey, now=now.vkey)
+        stored.append(to_bytes(recorded(LOG, version, fact)))
+    checkpoint = Checkpoint("ocop/test", 12, b"r" * 32)
+
+    def signed_by(one: LogKey, other: LogKey) -> str:
+        return with_signatures(one.sign(checkpoint), [s.line for s in parse(other.sign(checkpoint)).signatures])
+
+    notes = [signed_by(FIRST, SECOND), signed_by(SECOND, THIRD)]
+    rows = [(*fact, 12, note, leaf) for leaf, (fact, note) in enumerate(zip(stored, notes, strict=True), 10)]
+    assert told([rows[1]])[0].size == 12, "by itself it would link"
+
+    line = told(rows)
+
+    assert [change.size for change in line] == [12, None]
+    assert THIRD.key not in Succession(line, [FIRST.key]).known
 
 
 def test_whose_turn_it_is_follows_from_what_both_signed() -> None:
