@@ -46,7 +46,7 @@ from tests.test_backup import ocop
 from tests.test_log import KEY, add_facts, signed, until_signed
 from tests.test_package import download, verified
 from tests.test_succession import ran
-from tests.tsa import Serving, Stamper, serving
+from tests.tsa import Serving, Stamper, der_of, serving
 
 NOTE = "ocop/test\n1\n" + base64.b64encode(b"r" * 32).decode() + "\n\n— ocop/test AAAAAAAA\n"
 NOON = datetime(2026, 3, 12, 12, tzinfo=LEGAL_ZONE)
@@ -215,6 +215,27 @@ def test_any_byte_changed_in_what_was_signed_is_found(authority: Serving) -> Non
             assert checked(changed, NOTE, [authority.root], request.nonce).tst_info.gen_time == stated
             good += 1
     assert good < 20, "some bytes around the signature say nothing"
+
+
+def test_certificates_may_come_in_any_order(own_database: str, memory: Memory, authority: Serving) -> None:
+    """Only one of the two orders is DER; the answer is kept as it came."""
+    own, between = der_of(authority.own), der_of(authority.between)
+
+    def turned(asked: bytes) -> tuple[int, bytes]:
+        made = authority.response(asked)
+        assert (own + between in made) != (between + own in made)
+        pair, other = (own + between, between + own) if own + between in made else (between + own, own + between)
+        given.append(made.replace(pair, other))
+        return 200, given[-1]
+
+    given: list[bytes] = []
+    authority.answers = turned
+    signed_on(own_database, memory, 10, NOON - timedelta(days=1))
+    look(own_database, Stamping(own_database, [named(authority)], [authority.root], lambda: NOON))
+
+    with psycopg.connect(own_database) as connection:
+        assert connection.execute("SELECT response FROM ocop.timestamps").fetchall() == [(given[0],)]
+    assert stamps_audited(own_database, [authority.root]) == (1, [])
 
 
 def test_without_roots_a_stamp_is_kept_as_not_verified(own_database: str, memory: Memory, authority: Serving) -> None:

@@ -43,7 +43,7 @@ def _certificate(
     return built.sign(issuer_key, hashes.SHA256())
 
 
-def _der(certificate: x509.Certificate) -> bytes:
+def der_of(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -60,8 +60,8 @@ class Stamper:
         root_key, between_key, self._key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
         root, between = f"{name} root", f"{name} intermediate"
         self.root = _certificate(root, root_key, root, root_key)
-        self._between = _certificate(between, between_key, root, root_key)
-        self._certificate = _certificate(name, self._key, between, between_key, ca=False)
+        self.between = _certificate(between, between_key, root, root_key)
+        self.own = _certificate(name, self._key, between, between_key, ca=False)
 
     @property
     def pem(self) -> bytes:
@@ -91,14 +91,14 @@ class Stamper:
             }
         )
         content = info.dump()
-        own = asn1_x509.Certificate.load(_der(self._certificate))
+        own = asn1_x509.Certificate.load(der_of(self.own))
         attributes = cms.CMSAttributes(
             [
                 {"type": "content_type", "values": ["tst_info"]},
                 {"type": "message_digest", "values": [hashlib.sha256(content).digest()]},
                 {
                     "type": "signing_certificate_v2",
-                    "values": [{"certs": [{"cert_hash": hashlib.sha256(_der(self._certificate)).digest()}]}],
+                    "values": [{"certs": [{"cert_hash": hashlib.sha256(der_of(self.own)).digest()}]}],
                 },
             ]
         )
@@ -117,7 +117,7 @@ class Stamper:
                 "version": "v3",
                 "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
                 "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
-                "certificates": [own, asn1_x509.Certificate.load(_der(self._between))],
+                "certificates": [own, asn1_x509.Certificate.load(der_of(self.between))],
                 "signer_infos": [signer],
             }
         )

@@ -6,6 +6,7 @@ or lying, they hold up nothing, and are asked again later.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
@@ -33,6 +34,7 @@ from rfc3161_client import (
 from application.access.addresses import is_loopback, is_secure
 from application.database import service_conninfo
 from application.proof.audit import Fault
+from application.proof.der import sorted_at
 from application.settings import BadSettings, Settings
 from application.writer import utc_now
 from domain.law.calendar import LEGAL_ZONE, legal_date
@@ -49,6 +51,8 @@ PATIENCE = 10.0
 LARGEST = 64 * 1024
 """Bytes of the largest answer that is read."""
 SHA256 = "2.16.840.1.101.3.4.2.1"
+CERTIFICATES = (1, 1, 0, 3)
+"""In an answer: the token, its content, the signed data, the certificates; where there are none, the one signer."""
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept-Encoding": "identity"}
 
 GIVEN = "SELECT authority FROM ocop.timestamps WHERE day = %s"
@@ -141,6 +145,8 @@ def checked(response: bytes, note: str, roots: Roots, nonce: int | None = None) 
 
     ``nonce``: of the request; None where nobody knows it any more. Raises BadStamp.
     """
+    with contextlib.suppress(ValueError, IndexError):  # a refusal has none; nonsense is for the reader to find
+        response = sorted_at(response, CERTIFICATES)
     try:
         found = decode_timestamp_response(response)
         status, info = found.status, found.tst_info if found.status == PKIStatus.GRANTED else None
