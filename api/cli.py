@@ -47,6 +47,7 @@ from application.keys import DatabaseKeys, key_pool, migrate_with_keys
 from application.logs import configure_logs
 from application.proof.keys import LogKey
 from application.proof.succession import known_keys
+from application.proof.timestamps import authorities_of
 from application.proof.witnesses import Witness, witnessed, witnesses_of
 from application.seals import Keeper, fits, secret_of
 from application.settings import BadSettings, OpenIDSettings, Settings
@@ -116,7 +117,7 @@ def serve(
     """Start the service: database, migrations, tokens, projector, HTTP."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    witnesses = _witnesses(settings)
+    witnesses = _asked(settings)
     began = time.perf_counter()
     keys_url, embedded_keys = prepared_keys(settings)
     url, embedded = _prepare(settings, keys_url)
@@ -210,8 +211,10 @@ def _openid_door(settings: Settings) -> OpenIDDoor | None:
     return OpenIDDoor(found, open_session, utc_now) if found else None
 
 
-def _witnesses(settings: Settings) -> tuple[Witness, ...]:
+def _asked(settings: Settings) -> tuple[Witness, ...]:
+    """The log's witnesses; ends the command where they or time-stamping authorities are not named as they must be."""
     try:
+        authorities_of(settings)
         return witnesses_of(settings)
     except BadSettings as bad:
         console.print(str(bad), style="red", markup=False, soft_wrap=True)
@@ -254,7 +257,7 @@ def project(
     """Run the projector alone, until stopped or until the service that started it is gone."""
     settings = Settings.from_environment()
     configure_logs(settings.log_format)
-    _witnesses(settings)
+    _asked(settings)
     follow(settings.database_url or _prepare(settings)[0], settings, parent or os.getppid())
 
 

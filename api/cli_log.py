@@ -25,8 +25,9 @@ from application.proof.memory import Memory
 from application.proof.signer import BrokenLog
 from application.proof.stored import audited
 from application.proof.succession import SignerRuns, change_key, known_keys
+from application.proof.timestamps import roots_of, stamps_audited
 from application.seals import Keeper, secret_of
-from application.settings import Settings, origin_file
+from application.settings import BadSettings, Settings, origin_file
 from application.store import Journal as EventJournal
 from application.writer import Writer
 from domain.law.book import law_book
@@ -182,7 +183,8 @@ def _verified(settings: Settings, url: str, files: list[Path], vkeys: list[str])
         given = [Key.parse(vkey) for vkey in vkeys] or [LogKey.of(settings).key]
         keys = known_keys(url, given)
         kept = [_point(file, keys) for file in files]
-    except (BadNote, OSError, UnicodeDecodeError) as bad:
+        roots = roots_of(settings)
+    except (BadNote, BadSettings, OSError, UnicodeDecodeError) as bad:
         console.print(f"Không dùng được / cannot be used: {bad}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     remembered = Memory(settings.log_memory).last()
@@ -192,11 +194,16 @@ def _verified(settings: Settings, url: str, files: list[Path], vkeys: list[str])
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("sự kiện / facts", total=None)
         report = audited(url, keys, kept, lambda done, whole: progress.update(task, completed=done, total=whole))
-    for fault in report.faults:
+    stamps, wrong = stamps_audited(url, roots)
+    faults = [*report.faults, *wrong]
+    for fault in faults:
         console.print(str(fault), style="red", markup=False, soft_wrap=True)
-    _say(f"{report.size} sự kiện, {report.points} điểm kiểm tra, {len(report.faults)} lỗi")
-    _say(f"{report.size} facts, {report.points} checkpoints, {len(report.faults)} faults")
-    return not report.faults
+    if stamps and not roots:
+        _say("Chữ ký của dấu thời gian không được kiểm: đặt OCOP_TSA_ROOTS.")
+        _say("Signatures of time stamps were not verified: set OCOP_TSA_ROOTS.")
+    _say(f"{report.size} sự kiện, {report.points} điểm kiểm tra, {stamps} dấu thời gian, {len(faults)} lỗi")
+    _say(f"{report.size} facts, {report.points} checkpoints, {stamps} time stamps, {len(faults)} faults")
+    return not faults
 
 
 def _point(file: Path, keys: Sequence[Key]) -> Point:

@@ -1,8 +1,9 @@
-"""The log for everybody: checkpoint, tiles, proofs, key. They carry hashes only, so nobody logs in for them."""
+"""The log for everybody: checkpoint, tiles, proofs, key, time stamps. Hashes only, so nobody logs in for them."""
 
 import base64
 import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,6 +30,10 @@ router = APIRouter(prefix="/v1/log", tags=["log"])
 
 LATEST = "SELECT tree_size, note FROM ocop.checkpoints ORDER BY tree_size DESC LIMIT 1"
 COSIGNED = "SELECT line FROM ocop.cosignatures WHERE tree_size = %s ORDER BY witness"
+STAMPS = (
+    "SELECT t.authority, t.tree_size, c.note, t.response, t.stated_at, t.verified"
+    " FROM ocop.timestamps AS t JOIN ocop.checkpoints AS c USING (tree_size) WHERE t.day = %s ORDER BY t.authority"
+)
 MOST_BEGUN = 64
 _BEGUN: dict[Tile, bytes] = {}
 """Tiles that are not complete, as far as somebody asked for them."""
@@ -118,6 +123,37 @@ def leaf_told(leaf: int, position: int, stream: UUID, version: int, name: str, s
         "name": name,
         "state": _text(bytes(state)),
     }
+
+
+@router.get("/timestamps/{day}")
+async def timestamps(request: Request, day: date) -> dict[str, Any]:
+    """Time stamps (dấu thời gian, RFC 3161) of the last checkpoint of a day in Vietnam, beside the note stamped.
+
+    ``response`` is the authority's answer in DER, over the bytes of ``note`` in UTF-8. ``verified``: whether its
+    signature was held against root certificates when it came.
+    """
+    async with request.app.state.pool.connection() as connection:
+        rows = await (await connection.execute(STAMPS, (day,))).fetchall()
+    if not rows:
+        raise Problem(
+            "not-found",
+            f"Chưa có dấu thời gian của ngày {day:%d/%m/%Y}.",
+            f"There is no time stamp of {day}.",
+            hint_vi="Điểm kiểm tra cuối của mỗi ngày được đóng dấu khi ngày sau bắt đầu, nếu dịch vụ có đặt OCOP_TSA.",
+            hint_en="A day's last checkpoint is stamped once the next day begins, where the service has OCOP_TSA.",
+        )
+    items = [
+        {
+            "authority": authority,
+            "tree_size": size,
+            "note": note,
+            "response": _text(response),
+            "stated_at": stated_at,
+            "verified": verified,
+        }
+        for authority, size, note, response, stated_at, verified in rows
+    ]
+    return {"day": day, "items": items}
 
 
 @router.get("/tile/{level}/{place:path}", response_class=Response)

@@ -24,6 +24,9 @@ from api.problems import Problem
 from api.security import Caller
 from api.supervisors import fresh, no_such_product, today
 from api.web import rendered
+from application.proof.keys import LogKey
+from application.proof.succession import CHANGES, Succession, told
+from domain.log.facts import LOG
 from domain.personal import Spot, visited
 from domain.proof.merkle import consistency_path, consistency_proof, inclusion_path, inclusion_proof
 from domain.proof.note import parse
@@ -39,6 +42,16 @@ FACTS = (
     "SELECT leaf_index, notification_id, originator_version, topic, state FROM ocop.events"
     " WHERE originator_id = %s ORDER BY originator_version"
 )
+STAMPED = (
+    "SELECT coalesce(min(tree_size) FILTER (WHERE tree_size > %(last)s), max(tree_size)) FROM ocop.timestamps"
+    " WHERE tree_size > %(first)s"
+)
+"""The first checkpoint with a time stamp over all of a product's facts; else the last one over some."""
+STAMPS = (
+    "SELECT DISTINCT ON (t.authority) t.authority, t.response, c.note"
+    " FROM ocop.timestamps AS t JOIN ocop.checkpoints AS c USING (tree_size) WHERE t.tree_size = %s"
+    " ORDER BY t.authority, t.day"
+)
 MOST = 100_000
 """Facts of the longest journey that is packed."""
 README = """HỒ SƠ HÀNH TRÌNH SẢN PHẨM OCOP – cách kiểm chứng, không cần mạng
@@ -52,6 +65,11 @@ README = """HỒ SƠ HÀNH TRÌNH SẢN PHẨM OCOP – cách kiểm chứng, kh
    Khóa đã được thay trước khi lập hồ sơ vẫn dùng được: hồ sơ mang theo các lần thay khóa, mỗi lần do cả hai khóa ký.
 4. Tệp tài liệu minh chứng do chủ thể giữ: so mã băm của tệp với evidence.json.
 5. Dữ liệu cá nhân ở dạng niêm phong; phần đã xoá không mở lại được.
+6. Nếu có tệp timestamp-….tsr: dấu thời gian (RFC 3161) của stamped-checkpoint.txt. Kiểm tra bằng OpenSSL:
+       openssl ts -verify -data stamped-checkpoint.txt -in timestamp-….tsr -CAfile chung-thu-goc.pem
+       openssl ts -reply -in timestamp-….tsr -text
+   Chứng thư gốc lấy từ tổ chức cấp dấu, không lấy từ hồ sơ này. Sau đó kiểm chứng stamped-bundle.json như ở bước 2:
+   số lá và gốc phải là dòng 2 và 3 của stamped-checkpoint.txt. Các sự kiện trong đó có trước thời điểm ghi trong dấu.
 
 THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
 
@@ -63,6 +81,11 @@ THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
    A key that was changed before this package was made will do: the package holds each change, signed by both keys.
 4. Evidence files stay with the producer: compare the hash of a file with evidence.json.
 5. Personal data is sealed; what was erased does not open any more.
+6. Where there is a file timestamp-….tsr, it is a time stamp (RFC 3161) of stamped-checkpoint.txt. With OpenSSL:
+       openssl ts -verify -data stamped-checkpoint.txt -in timestamp-….tsr -CAfile roots.pem
+       openssl ts -reply -in timestamp-….tsr -text
+   The root certificate comes from the authority, not from this package. Then verify stamped-bundle.json as in 2: leaves
+   and root must be lines 2 and 3 of stamped-checkpoint.txt. The facts in it were there before the time stated.
 """
 
 
@@ -79,24 +102,13 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
         stored = await (await connection.execute(FACTS, (product_id,))).fetchall()
         if any(leaf >= size for leaf, *_ in stored) or len(stored) != len(trail):
             raise _not_signed_yet()
-        proofs = await _proofs(connection, [leaf for leaf, *_ in stored], size)
-        changes = await _changes(connection, size)
+        bundle = await _bundle(connection, product_id, stored, note, state.log_key.vkey)
+        stamped = await _stamped(connection, product_id, stored, state.log_key)
         if fields := _in_clear(stored):
             read = PersonalRead(product_id, row["commune"]["code"], tuple(sorted(set(fields))), len(fields))
             await note_reads(connection, actor, request.scope["route"].path, [read])
     checkpoint = parse(note).checkpoint
-    bundle = {
-        "format": "ocop-bundle/1",
-        "log": {"vkey": state.log_key.vkey},
-        **({"changes": changes} if changes else {}),  # a verifier from before there were any reads the rest
-        "witnesses": [],
-        "checkpoint": note,
-        "facts": [
-            {**leaf_told(leaf, position, product_id, version, name, content), "proof": _texts(proofs[leaf])}
-            for leaf, position, version, name, content in stored
-        ],
-    }
-    told = [{**entry, "leaf_index": fact[0]} for entry, fact in zip(trail, stored, strict=True)]
+    entries = [{**entry, "leaf_index": fact[0]} for entry, fact in zip(trail, stored, strict=True)]
     page = rendered(
         "chronicle.html",
         name=row["name"],
@@ -105,7 +117,7 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
         size=size,
         root=_text(checkpoint.root),
         made_at=state.clock(),
-        facts=told,
+        facts=entries,
     )
     parts = {
         "README.txt": README.encode(),
@@ -116,10 +128,53 @@ async def package(request: Request, actor: Caller, product_id: UUID) -> Response
         "checkpoint.txt": note.encode(),
         "verifier.py": _shipped("verifier.py"),
         "verifier.html": _shipped("verifier.html"),
+        **stamped,
     }
     whole = await to_thread.run_sync(_zipped, parts, state.clock())
     named = {"Content-Disposition": f'attachment; filename="ocop-{product_id}-{size}.zip"', "Cache-Control": "no-store"}
     return Response(whole, media_type="application/zip", headers=named)
+
+
+async def _bundle(
+    connection: AsyncConnection[Any], product_id: UUID, stored: Sequence[tuple[Any, ...]], note: str, vkey: str
+) -> dict[str, Any]:
+    """Facts with their proofs under one signed checkpoint, for the verifiers."""
+    size = parse(note).checkpoint.size
+    proofs = await _proofs(connection, [leaf for leaf, *_ in stored], size)
+    changes = await _changes(connection, size)
+    return {
+        "format": "ocop-bundle/1",
+        "log": {"vkey": vkey},
+        **({"changes": changes} if changes else {}),  # a verifier from before there were any reads the rest
+        "witnesses": [],
+        "checkpoint": note,
+        "facts": [
+            {**leaf_told(leaf, position, product_id, version, name, content), "proof": _texts(proofs[leaf])}
+            for leaf, position, version, name, content in stored
+        ],
+    }
+
+
+async def _stamped(
+    connection: AsyncConnection[Any], product_id: UUID, stored: Sequence[tuple[Any, ...]], key: LogKey
+) -> dict[str, bytes]:
+    """Time stamps, the exact bytes stamped, and the facts under that checkpoint; nothing where there are none."""
+    span = {"first": stored[0][0], "last": stored[-1][0]}
+    row = await (await connection.execute(STAMPED, span)).fetchone()
+    if row is None or row[0] is None:
+        return {}
+    stamps = await (await connection.execute(STAMPS, row)).fetchall()
+    note = stamps[0][2]
+    # Its signer is perhaps a key before the present one.
+    line = Succession(told(await (await connection.execute(CHANGES, (LOG,))).fetchall()), [key.key]).known
+    by = {(signature.name, signature.key_id) for signature in parse(note).signatures}
+    vkey = next((one.vkey for one in line if (one.name, one.id) in by), key.vkey)
+    bundle = await _bundle(connection, product_id, [fact for fact in stored if fact[0] < row[0]], note, vkey)
+    return {
+        "stamped-bundle.json": _json(bundle),
+        "stamped-checkpoint.txt": note.encode(),
+        **{f"timestamp-{authority.replace(':', '-')}.tsr": response for authority, response, _ in stamps},
+    }
 
 
 async def _proofs(connection: AsyncConnection[Any], leaves: Sequence[int], size: int) -> dict[int, list[bytes]]:

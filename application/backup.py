@@ -27,6 +27,7 @@ JOURNAL = (
     "ocop.tiles",
     "ocop.checkpoints",
     "ocop.cosignatures",
+    "ocop.timestamps",
     "ocop.personal_reads",
     "access.accounts",
     "access.clients",

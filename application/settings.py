@@ -33,6 +33,8 @@ class Settings:
     beside the key holds since the key was changed, else made from the key).
     ``witnesses``: witnesses of the log at other bodies, each ``<verifier key>@<address>``, with spaces between them
     (OCOP_WITNESSES; default: none).
+    ``tsa``: time-stamping authorities, addresses with spaces between them (OCOP_TSA; default: none); ``tsa_roots``:
+    PEM file of the root certificates that their time stamps are verified with (OCOP_TSA_ROOTS; default: not verified).
     ``host``, ``port``: where to listen (OCOP_HOST, OCOP_PORT; default 127.0.0.1:8000).
     ``public_url``: address that browsers use, without a path (OCOP_PUBLIC_URL; default http://host:port). With https,
     cookies are bound to the host and to https.
@@ -48,6 +50,8 @@ class Settings:
     log_key: str | None = field(default=None, repr=False)
     log_origin: str | None = None
     witnesses: str = ""
+    tsa: str = ""
+    tsa_roots: Path | None = None
     database_url: str | None = None
     owner_database_url: str | None = None
     keys_url: str | None = None
@@ -83,6 +87,8 @@ class Settings:
             log_key=env.get("OCOP_LOG_KEY") or None,
             log_origin=env.get("OCOP_LOG_ORIGIN") or _written(origin_file(log_key_file)),
             witnesses=env.get("OCOP_WITNESSES") or "",
+            tsa=env.get("OCOP_TSA") or "",
+            tsa_roots=_path(env.get("OCOP_TSA_ROOTS")),
             database_url=env.get("OCOP_DATABASE_URL") or None,
             owner_database_url=env.get("OCOP_OWNER_DATABASE_URL") or None,
             keys_url=env.get("OCOP_KEYS_URL") or None,

@@ -1,7 +1,7 @@
 """What follows the journal, as a process of its own: ``python -m projections.following PARENT``.
 
-The projector, and beside it the log's signer and what goes to its witnesses. It serves no HTTP, follows the journal at
-OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
+The projector, and beside it the log's signer and what goes to its witnesses and time-stamping authorities. It serves
+no HTTP, follows the journal at OCOP_DATABASE_URL and ends by itself when the process PARENT, its service, is gone.
 """
 
 import application.at_start  # noqa: F401
@@ -17,6 +17,7 @@ from application.logs import configure_logs
 from application.proof.keys import LogKey
 from application.proof.memory import Memory
 from application.proof.signer import LogSigner
+from application.proof.timestamps import Stamping, authorities_of, roots_of
 from application.proof.witnesses import Cosigning, witnesses_of
 from application.settings import Settings
 from application.store import Journal
@@ -46,6 +47,9 @@ def follow(url: str, settings: Settings, starter: int) -> None:
     signing.start()
     for witness in witnesses_of(settings):  # nobody waits for these: a witness may be slow
         threading.Thread(target=Cosigning(url, witness).run, args=(stop,), daemon=True).start()
+    if authorities := authorities_of(settings):  # the same
+        stamping = Stamping(url, authorities, roots_of(settings))
+        threading.Thread(target=stamping.run, args=(stop,), daemon=True).start()
     Projector(url, Journal(url), read_models(law_book())).run(stop)
     signing.join()
 

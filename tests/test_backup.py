@@ -38,9 +38,10 @@ def empty(server_url: str) -> Iterator[tuple[str, str]]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def ocop(var: Path, url: str, keys_url: str, *words: str) -> subprocess.CompletedProcess[str]:
+def ocop(var: Path, url: str, keys_url: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("OCOP_")}
     env |= {"OCOP_VAR": str(var), "OCOP_DATABASE_URL": url, "OCOP_KEYS_URL": keys_url, "OCOP_MASTER_KEY": MASTER_KEY}
+    env |= more
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *words], env=env, capture_output=True, text=True, check=False, timeout=120
     )

@@ -54,6 +54,7 @@ ALLOWED = {
         "pyotp",
         "joserfc",
         "psycopg_pool",
+        "rfc3161_client",
     },
     "projections": {"psycopg", "structlog"},
     "api": {

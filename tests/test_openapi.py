@@ -37,6 +37,7 @@ PUBLIC = (
     "/v1/log/tile/{level}/{place}",
     "/v1/log/proof/inclusion",
     "/v1/log/proof/consistency",
+    "/v1/log/timestamps/{day}",
     "/v1/problems/{code}",
     "/v1/commands",
     "/v1/measures",

@@ -186,7 +186,7 @@ def test_an_entry_struck_out_is_in_the_trail_and_in_no_figure(service: Service, 
 
     assert progress(service, programme)["workshop"]["of"] == 0
     trail = read(service, f"/{programme}/trail")["facts"]
-    assert trail[-1]["vi"].startswith("hủy ghi nhận")
+    assert "hủy ghi nhận" in trail[-1]["vi"]
     assert trail[entry - 1]["fact"] == "programme.event-held"
 
 
