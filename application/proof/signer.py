@@ -25,10 +25,8 @@ log = structlog.get_logger(__name__)
 
 SIGNER_LOCK = 7229630
 PAGE = 20_000
-LOOK_EVERY = 0.5
-"""Seconds between two looks for new facts where no notice of them comes."""
-PAUSE = 0.4
-"""Seconds in which facts come together under one checkpoint."""
+PAUSE = 0.5
+"""Seconds in which facts come together under one checkpoint. Notices of single facts would wake it for nothing."""
 
 CHANGED = (
     "SELECT topic, state FROM ocop.events WHERE originator_id = %s AND leaf_index < %s"
@@ -85,12 +83,9 @@ class LogSigner:
         return False
 
     def _follow(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
-        connection.execute("LISTEN ocop_events")
         while not stop.is_set():
-            while self.step(connection):
+            if self.step(connection) < PAGE:
                 stop.wait(PAUSE)
-            for _ in connection.notifies(timeout=LOOK_EVERY, stop_after=1):
-                pass
 
     def take_up(self, connection: psycopg.Connection[Any]) -> None:
         """Where the last checkpoint stands; raises BrokenLog where the facts or what is remembered say otherwise."""
