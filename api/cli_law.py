@@ -13,6 +13,7 @@ from api.authority_page import NoPlace, authority_part, put_into
 from api.installation import installed_settings
 from api.law_page import SHEETS_PAGE, law_page
 from api.law_sheets_page import sheets_page
+from api.plans_page import PLANS_PAGE, plans_page
 from application.database import EmbeddedPostgres, is_current
 from application.logs import configure_logs
 from application.recheck import Rechecked, recheck
@@ -62,11 +63,12 @@ def import_sheets(file: Annotated[Path, typer.Argument(help="JSON file with the 
 
 @law.command()
 def page(to: Annotated[Path, typer.Option(help="File to write.")] = PAGE) -> None:
-    """Write the page of the law from the rule files, and the page of the sheets beside it."""
-    beside = to.with_name(SHEETS_PAGE)
+    """Write the page of the law from the rule files, and beside it the pages of the sheets and of the plans."""
+    sheets, plans = to.with_name(SHEETS_PAGE), to.with_name(PLANS_PAGE)
     to.write_text(current_page(), encoding="utf-8")
-    beside.write_text(sheets_page(law_book()), encoding="utf-8")
-    console.print(f"{to}\n{beside}", markup=False)
+    sheets.write_text(sheets_page(law_book()), encoding="utf-8")
+    plans.write_text(plans_page(), encoding="utf-8")
+    console.print(f"{to}\n{sheets}\n{plans}", markup=False)
 
 
 def current_page() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from api.cli_law import current_page
 from api.law_sheets_page import sheets_page
+from api.plans_page import plans_page
 from domain.law.book import law_book
 from domain.law.models import MARK_NAMES
 
@@ -15,6 +16,7 @@ LAW = law_book()
 def test_the_pages_of_the_law_are_what_the_rules_give() -> None:
     assert (DOCS / "law.md").read_text(encoding="utf-8") == current_page(), "run `ocop law page`"
     assert (DOCS / "law-sheets.md").read_text(encoding="utf-8") == sheets_page(LAW), "run `ocop law page`"
+    assert (DOCS / "plans.md").read_text(encoding="utf-8") == plans_page(), "run `ocop law page`"
 
 
 def test_the_page_tells_every_sheet_and_every_mark() -> None:
