@@ -85,9 +85,9 @@ async def events(
     return {"events": events, "next": page[-1].position if page else after, "more": len(page) == limit}
 
 
-_CASES = ("product.", "book.", "council.", "session.")
+_CASES = ("product.", "book.", "council.", "session.", "programme.")
 """What is about cases; what is about persons has readers of its own."""
-_FOR_INTEGRATORS = ("product.", "book.")
+_FOR_INTEGRATORS = ("product.", "book.", "programme.")
 """What councils do among themselves, members' ties above all, stays with the authorities."""
 
 

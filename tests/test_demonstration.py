@@ -21,8 +21,8 @@ from rich.console import Console
 
 import api.cli
 from api.demonstration.accounts import Holder, appoint_everybody, let_in, logins
-from api.demonstration.actors import COMMUNES, PRODUCERS, demonstration_actors
-from api.demonstration.loader import Cast, demonstrated, load, load_demonstration, stories, turns
+from api.demonstration.actors import COMMUNES, OVERSEER, PRODUCERS, demonstration_actors
+from api.demonstration.loader import Cast, Planned, demonstrated, load, load_demonstration, stories, turns
 from application.keys import DatabaseKeys, key_pool
 from application.seals import Keeper
 from domain.decide import COMMANDS
@@ -85,7 +85,7 @@ def journal(service: Service) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after, more = 0, True
     while more:
-        page = service.get(f"/v1/events?after={after}&limit=1000", SUPERVISOR).json()
+        page = service.get(f"/v1/events?after={after}&limit=1000", OVERSEER).json()
         found += page["events"]
         after, more = page["next"], page["more"]
     return found
@@ -430,7 +430,7 @@ def test_a_refusal_is_shown_and_ends_the_load() -> None:
         load(client, made, console)
 
     assert asked.count("POST") == 1
-    assert "che-shan-tuyet, act 1 (identify-product by commune-officer): 409" in said(console)
+    assert "plan-phu-tho-2019, act 1 (issue-programme by province-officer): 409" in said(console)
     assert "Sai trình tự – Không được. – Xem [lại]. – Not possible." in said(console)
 
 
@@ -438,7 +438,7 @@ def test_an_actor_who_is_missing_is_named() -> None:
     console = quiet()
     with httpx.Client(base_url="http://127.0.0.1:9") as client:
         load(client, [], console)
-    assert "nobody of the demonstration is supervisor" in said(console)
+    assert "nobody of the demonstration is Giám sát toàn quốc" in said(console)
 
 
 def test_the_data_files_are_commands_that_their_actors_may_give() -> None:
@@ -447,7 +447,8 @@ def test_the_data_files_are_commands_that_their_actors_may_give() -> None:
     for story in stories():
         days = [act.on for act in story.acts]
         assert days == sorted(days), story.slug
-        assert date(2026, 1, 1) <= days[0] <= days[-1] <= last, story.slug
+        first = date(2019, 1, 1) if isinstance(story, Planned) else date(2026, 1, 1)
+        assert first <= days[0] <= days[-1] <= last, story.slug
         for number, act in enumerate(story.acts, 1):
             COMMANDS[act.do].model_validate_json(to_json(story.body(act, AnyId())))
             assert cast.holder(act.by, story)

@@ -25,7 +25,7 @@ from application.writer import Writer, utc_now
 from domain.law.book import law_book
 from domain.values import ROLE_NAMES, Actor, Role, Source
 
-SINCE = date(2021, 1, 1)
+SINCE = date(2019, 1, 1)
 NOTE = "Minh hoạ, không phải việc đã xảy ra"
 DECISION = "01-MH/QĐ-UBND"
 

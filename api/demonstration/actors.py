@@ -1,9 +1,13 @@
 """Who acts in the demonstration: offices and roles, no persons' names."""
 
-from domain.law.areas import area_name
+from domain.law.areas import NATION, area_name
 from domain.values import Actor, Role
 
 PROVINCE = "25"
+OVERSEER = "Giám sát toàn quốc"
+"""Who reads all of it."""
+ELSEWHERE = ("48", "68")
+"""Provinces of today that the old ones went into whose plans are shown."""
 COMMUNES = ("04831", "04873", "04876", "04891")
 PRODUCERS: dict[str, tuple[str, str]] = {
     # registration (illustrative) → (producer, commune); these five are named by the plan of 2023
@@ -44,6 +48,10 @@ def demonstration_actors() -> list[Actor]:
     province = f"UBND tỉnh {area_name(PROVINCE)}"
     council = f"Hội đồng OCOP tỉnh {area_name(PROVINCE)}"
     body = f"Văn phòng điều phối nông thôn mới tỉnh {area_name(PROVINCE)}"
+    for code in ELSEWHERE:
+        office = f"Văn phòng điều phối nông thôn mới {area_name(code)}"
+        person = f"Cán bộ OCOP {area_name(code)}"
+        actors.append(Actor(person=person, office=office, role=Role.PROVINCE_OFFICER, area=code))
     actors += [
         Actor(person="Quản trị viên OCOP tỉnh", office=body, role=Role.ADMINISTRATOR, area=PROVINCE),
         Actor(person="Cán bộ OCOP cấp tỉnh", office=body, role=Role.PROVINCE_OFFICER, area=PROVINCE),
@@ -64,6 +72,7 @@ def demonstration_actors() -> list[Actor]:
         Actor(person="Thư ký hội đồng", office=council, role=Role.COUNCIL_SECRETARY, area=PROVINCE),
         Actor(person="Chủ tịch UBND tỉnh", office=province, role=Role.PROVINCE_CHAIR, area=PROVINCE),
         Actor(person="Giám sát chương trình", office=body, role=Role.SUPERVISOR, area=PROVINCE),
+        Actor(person=OVERSEER, office="Bộ Nông nghiệp và Môi trường", role=Role.SUPERVISOR, area=NATION),
         Actor(person="Thanh tra tỉnh", office="Thanh tra tỉnh", role=Role.INSPECTOR, area=PROVINCE),
         Actor(person="Hệ thống kết nối", office="Sàn thương mại điện tử", role=Role.INTEGRATOR, area="VN"),
     ]

@@ -23,7 +23,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import to_json
 from rich.console import Console
 from rich.markup import escape
@@ -31,19 +31,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.commands import path_of
 from api.demonstration.accounts import Holder
+from api.demonstration.actors import OVERSEER
 from domain.decide import COMMANDS
 from domain.law.areas import covers
+from domain.programme.plans import plans
 from domain.values import Role
 
 CYCLE = 2026
-FILES = ("councils.toml", "existing.toml", "potential.toml")
+FILES = ("councils.toml", "existing.toml", "potential.toml", "plans.toml")
 PATIENCE = 10
 """How often a busy service is asked again."""
 
 _MADE_UP = "Minh hoạ, không phải việc đã xảy ra"
 _PRODUCER_NAMED = "Tên sản phẩm và chủ thể theo kế hoạch Đà Bắc 2023; còn lại minh hoạ"
 _PRODUCT_NAMED = "Tên sản phẩm theo kế hoạch Đà Bắc 2023; còn lại minh hoạ"
-_NOTES = {_MADE_UP, _PRODUCER_NAMED, _PRODUCT_NAMED}
+_PLAN_NAMED = "Chỉ tiêu theo văn bản của kế hoạch; nhập để minh hoạ"
+_NOTES = {_MADE_UP, _PRODUCER_NAMED, _PRODUCT_NAMED, _PLAN_NAMED}
 
 
 class Act(BaseModel):
@@ -151,6 +154,38 @@ class Elsewhere(Story):
         return given
 
 
+class Planned(Story):
+    """One of the plans at hand: entered as its text has it, then what is made up of its time."""
+
+    plan: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _entered_first(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The plan's own commands before the acts of the file."""
+        issued, commands = plans()[given["plan"]].commands()
+        entered = [
+            {
+                **command.model_dump(mode="json", exclude_defaults=True, exclude={"effective_on"}),
+                "on": issued.issued_on,
+                "by": Role.PROVINCE_OFFICER,
+                "do": command.name,
+                "source": {"kind": "illustrative", "note": _PLAN_NAMED},
+            }
+            for command in (issued, *commands)
+        ]
+        return {**given, "acts": [*entered, *given["acts"]]}
+
+    @property
+    def where(self) -> str:
+        """The area the plan is for, on the map of its day."""
+        return plans()[self.plan].commands()[0].area
+
+    def spelt_out(self, act: Act) -> dict[str, Any]:
+        """As it is, on a paper: what lies so far back is entered from one."""
+        return {"paper": {"number": "01-MH/BC", "signed_on": act.on}, **(act.model_extra or {})}
+
+
 def _chosen(pairs: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
     """Options as the API takes them."""
     return [{"code": code, "option": option} for code, option in pairs]
@@ -163,13 +198,14 @@ def _no_file(name: str) -> str:
 
 @cache
 def stories() -> tuple[Story, ...]:
-    """All that the data files tell: councils, sessions, decisions, the fifteen products."""
+    """All that the data files tell: councils, sessions, decisions, the fifteen products, the five plans."""
     folder, found = files("api.demonstration"), list[Story]()
     for name in FILES:
         data = tomllib.loads(folder.joinpath(name).read_text(encoding="utf-8"))
         found += [Demonstrated.model_validate(entry) for entry in data.get("products", ())]
         for kind in ("councils", "sessions", "decisions"):
             found += [Elsewhere.model_validate(entry) for entry in data.get(kind, ())]
+        found += [Planned.model_validate(entry) for entry in data.get("plans", ())]
     return tuple(found)
 
 
@@ -248,7 +284,7 @@ def load(client: httpx.Client, holders: list[Holder], console: Console) -> bool:
 
 
 def _load(client: httpx.Client, cast: Cast, console: Console) -> None:
-    reader = cast.holder(Role.SUPERVISOR, stories()[0]).token
+    reader = cast.holder(OVERSEER, stories()[0]).token
     if _all_there(client, reader):
         return
     began, position, ids = time.perf_counter(), 0, dict[str, str]()
