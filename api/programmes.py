@@ -17,10 +17,10 @@ from api.conditional import etag
 from api.councils import Limit
 from api.problems import Problem
 from api.security import Caller
-from api.supervisors import fresh
+from api.supervisors import fresh, today
 from domain.law.maps import name_on
 from domain.programme.measures import Measure, measures
-from projections.figures import Figure, Span, drill
+from projections.figures import Drilled, Figure, Span, drill
 from projections.plans import TargetVersion, plan_of
 from projections.programme_sentences import wanted
 from projections.programmes import find_programmes, programme_of
@@ -50,9 +50,9 @@ async def list_measures() -> dict[str, Any]:
 @router.get("/programmes", dependencies=[Depends(fresh)])
 async def list_programmes(request: Request, actor: Caller, limit: Limit = 100, asked: Asked = None) -> dict[str, Any]:
     """Plans of your area, of areas within it, and of those it lies in; the latest first."""
-    position = asked.position if asked else None
+    effective, position = (asked.effective, asked.position) if asked else (today(request), 2**62)
     async with request.app.state.pool.connection() as connection:
-        found = await find_programmes(connection, Scope.of(actor), position, limit)
+        found = await find_programmes(connection, Scope.of(actor), effective, position, limit)
     return {"programmes": [_named(row) for row in found], **({"as_of": asked.echo} if asked else {})}
 
 
@@ -65,19 +65,26 @@ class _Read:
     at: AsOf
 
 
-async def _read(request: Request, actor: Any, connection: AsyncConnection[Any], id_: UUID, asked: AsOf | None) -> _Read:
-    at = asked or await instants(request, None, None)
-    row = await programme_of(connection, Scope.of(actor), id_, at.position)
+async def _now(request: Request, asked: Asked = None) -> AsOf:
+    """The instants asked for, or now; found before a connection is taken, since a checkpoint may be waited for."""
+    return asked or await instants(request, None, None)
+
+
+At = Annotated[AsOf, Depends(_now)]
+
+
+async def _read(actor: Any, connection: AsyncConnection[Any], id_: UUID, at: AsOf) -> _Read:
+    row = await programme_of(connection, Scope.of(actor), id_, at.effective, at.position)
     if row is None:
         raise no_such_programme()
     return _Read(row, Programme(row["id"], row["area"], row["first"], row["last"]), at)
 
 
 @router.get("/programmes/{programme_id}", dependencies=[Depends(fresh)])
-async def one_programme(request: Request, actor: Caller, programme_id: UUID, asked: Asked = None) -> Response:
+async def one_programme(request: Request, actor: Caller, programme_id: UUID, at: At, asked: Asked = None) -> Response:
     """One plan: number, days, legal bases; targets with every version, deadlines, priorities, tasks."""
     async with request.app.state.pool.connection() as connection:
-        read = await _read(request, actor, connection, programme_id, asked)
+        read = await _read(actor, connection, programme_id, at)
         plan = await plan_of(connection, programme_id, read.at.effective, read.at.position)
     document = {
         **_named(read.row),
@@ -91,13 +98,13 @@ async def one_programme(request: Request, actor: Caller, programme_id: UUID, ask
 
 
 @router.get("/programmes/{programme_id}/progress", dependencies=[Depends(fresh)])
-async def progress(request: Request, actor: Caller, programme_id: UUID, asked: Asked = None) -> dict[str, Any]:
+async def progress(request: Request, actor: Caller, programme_id: UUID, at: At) -> dict[str, Any]:
     """Each target against what the facts say. Amended targets are told in every version; ``current`` is the last.
 
     ``lag``: facts that the figures do not have yet.
     """
     async with request.app.state.pool.connection() as connection:
-        read = await _read(request, actor, connection, programme_id, asked)
+        read = await _read(actor, connection, programme_id, at)
         plan = await plan_of(connection, programme_id, read.at.effective, read.at.position)
         told = await progress_of(connection, read.programme, plan, read.at.effective, read.at.position)
         lag = await _lag(connection, read.at.position)
@@ -120,39 +127,53 @@ async def target_marks(
     actor: Caller,
     programme_id: UUID,
     code: Code,
+    at: At,
     part: Literal["of", "over"] = "of",
     version: Annotated[int | None, Query(ge=1, le=10**9, description="of the target; without it the last")] = None,
     year: Annotated[int | None, Query(ge=2018, le=2100, description="of a target asked of each year")] = None,
     after: Annotated[str | None, Query(max_length=30)] = None,
     limit: Limit = 100,
-    asked: Asked = None,
 ) -> dict[str, Any]:
-    """The marks behind a figure, each with the fact it comes from: what was counted (``of``), what it is a share of."""
+    """The marks behind a figure: what was counted (``of``), what it is a share of (``over``).
+
+    Each with stream and version of the fact it is a mark of, and the position from which it is known so.
+    ``beyond``: how many more are counted that lie outside your area.
+    """
     place = _AFTER.match(after or "0.0")
     if place is None:
         raise _bad_cursor()
     async with request.app.state.pool.connection() as connection:
-        read = await _read(request, actor, connection, programme_id, asked)
+        read = await _read(actor, connection, programme_id, at)
         plan = await plan_of(connection, programme_id, read.at.effective, read.at.position)
         versions = [v for v in plan.targets.get(code, []) if version in (None, v.version)]
         if not versions:
-            raise no_such_programme()
+            raise _no_such_figure()
         target = versions[-1].target
         measure = measures()[target.measure]
         spans = [s for s in target.spans(read.programme.first) if year in (None, s[0].year)]
         if not spans or (part == "over" and measure.over is None):
-            raise no_such_programme()
+            raise _no_such_figure()
         first, last = spans[-1] if target.every is None or year else _running(spans, read.at.effective)
-        span, ground = Span(first, min(last, read.at.effective)), ground_of(read.programme, target, read.at.position)
-        found = await drill(connection, measure, part, span, ground, after=(int(place[1]), int(place[2])), limit=limit)
-    more = len(found) == limit
+        span, ground = (
+            Span(first, min(last, at.effective)),
+            ground_of(read.programme, target, at.effective, at.position),
+        )
+        scope, since = Scope.of(actor), (int(place[1]), int(place[2]))
+        begun = span.first <= span.last
+        found = (
+            await drill(connection, measure, part, span, ground, scope, after=since, limit=limit)
+            if begun
+            else Drilled([], 0)
+        )
+    newest = found.marks[-1] if len(found.marks) == limit else None
     return {
         "code": code,
         "part": part,
         "first": first,
         "last": last,
-        "marks": [{**row, "area_name": name_on(row["area"], read.programme.first)} for row in found],
-        "next": f"{found[-1]['position']}.{found[-1]['number']}" if more else None,
+        "marks": [{**row, "area_name": name_on(row["area"], read.programme.first)} for row in found.marks],
+        "beyond": found.beyond,
+        "next": f"{newest['known_from']}.{newest['number']}" if newest else None,
         "as_of": read.at.echo,
     }
 
@@ -167,7 +188,7 @@ async def programme_trail(
 ) -> dict[str, Any]:
     """Everything that happened in a programme: who set or amended what, by which paper, what was recorded."""
     async with request.app.state.pool.connection() as connection:
-        if await programme_of(connection, Scope.of(actor), programme_id) is None:
+        if await programme_of(connection, Scope.of(actor), programme_id, today(request), 2**62) is None:
             raise no_such_programme()
         return {"programme_id": programme_id, "facts": await trail_of(connection, programme_id, after, limit)}
 
@@ -264,6 +285,16 @@ def rounded(value: Fraction | None) -> str | None:
     hundredths = int(abs(value) * 100 + Fraction(1, 2))
     text = f"{hundredths // 100}.{hundredths % 100:02d}".rstrip("0").rstrip(".")
     return f"-{text}" if value < 0 and hundredths else text
+
+
+def _no_such_figure() -> Problem:
+    return Problem(
+        "not-found",
+        "Kế hoạch không có số liệu này: sai mã chỉ tiêu, phiên bản, năm hoặc phần.",
+        "The programme has no such figure: another target, version, year or part.",
+        hint_vi="Xem các chỉ tiêu tại GET /v1/programmes/{id}/progress.",
+        hint_en="See its targets at GET /v1/programmes/{id}/progress.",
+    )
 
 
 def _bad_cursor() -> Problem:

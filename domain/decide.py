@@ -190,7 +190,7 @@ def _check_area(state: Any, command: Command, at: Standing, actor: Actor) -> Non
         raise Invalid(
             f"Không có xã, phường, đặc khu nào mang mã {at.area}.",
             f"No commune has the code {at.area}.",
-            field="commune",
+            field="area" if "area" in type(command).model_fields else "commune",
             hint_vi="Dùng mã 5 chữ số theo Quyết định 19/2025/QĐ-TTg.",
             hint_en="Use the five-digit code of Decision 19/2025/QĐ-TTg.",
         )

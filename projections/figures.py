@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composed
 
 from domain.law.calendar import add_months
 from domain.programme.measures import Measure, Selection
+from projections.scope import Scope
 
 ACTIVITIES = ("class", "media", "staff", "apparatus", "organisation", "monitoring", "event", "point-of-sale")
 """Marks of programmes: each counts for its own programme only."""
@@ -30,13 +31,16 @@ COUNTED: dict[str, LiteralString] = {
 class Ground:
     """What a figure is told of.
 
-    ``communes``: today's communes that count, None for all. ``programme``: whose activities count, None for all.
-    ``groups``: of goods that count, empty for all. ``position``: of the newest fact that is known.
+    ``communes``: today's communes whose products count, None for all. ``programme``: whose activities count, None for
+    all; ``areas``: of which areas they count, None for all. ``groups``: of goods that count, empty for all.
+    ``effective``: the day by which an act had happened; ``position``: of the newest fact that is known.
     """
 
     communes: frozenset[str] | None
     programme: UUID | None
+    areas: frozenset[str] | None
     groups: tuple[str, ...]
+    effective: date
     position: int
 
 
@@ -82,27 +86,48 @@ async def by_area(connection: AsyncConnection[Any], measure: Measure, span: Span
     return dict(await (await connection.execute(selected, params)).fetchall())
 
 
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """A page of the marks behind a figure. ``beyond``: how many more it counts that lie outside the reader's area."""
+
+    marks: list[dict[str, Any]]
+    beyond: int
+
+
 async def drill(
     connection: AsyncConnection[Any],
     measure: Measure,
     part: str,
     span: Span,
     ground: Ground,
+    scope: Scope,
     *,
     after: tuple[int, int],
     limit: int,
-) -> list[dict[str, Any]]:
-    """The marks that one part of a figure counts ("of", "over"), in the order of their facts, page by page."""
+) -> Drilled:
+    """The marks that one part of a figure counts ("of", "over"), in the order in which they came to be known.
+
+    Of products in the reader's area only; a programme's own activities are told to whoever may read the programme.
+    """
     query, params = _marks(measure, part, span, ground)
-    selected = SQL(
-        "SELECT position, number, product_id AS stream, version, what, begins, ends, area, group_code AS group, stars,"
-        " level, kind, subject, amount, illustrative FROM ({}) AS m"
-        " WHERE (position, number) > (%(after_position)s, %(after_number)s)"
+    seen, mine = scope.where_area()
+    seen = "(what = ANY(%(activities)s) OR (" + seen + "))"
+    page = SQL(
+        "SELECT position AS known_from, number, product_id AS stream, version, what, day, begins, ends, area,"
+        " group_code AS group, stars, level, kind, subject, amount, illustrative"
+        " FROM (SELECT *, area AS commune FROM ({}) AS a) AS m"
+        " WHERE {} AND (position, number) > (%(after_position)s, %(after_number)s)"
         " ORDER BY position, number LIMIT %(limit)s"
-    ).format(query)
+    ).format(query, SQL(seen))
+    unseen = SQL("SELECT count(*) FROM (SELECT *, area AS commune FROM ({}) AS a) AS m WHERE NOT {}").format(
+        query, SQL(seen)
+    )
+    params |= mine | {"activities": list(ACTIVITIES)}
     params |= {"after_position": after[0], "after_number": after[1], "limit": limit}
     async with connection.cursor(row_factory=dict_row) as cursor:
-        return await (await cursor.execute(selected, params)).fetchall()
+        marks = await (await cursor.execute(page, params)).fetchall()
+    beyond = await (await connection.execute(unseen, params)).fetchone()
+    return Drilled(marks, beyond[0] if beyond else 0)
 
 
 def _marks(measure: Measure, part: str, span: Span, ground: Ground) -> tuple[Composed, dict[str, Any]]:
@@ -118,8 +143,11 @@ def _marks(measure: Measure, part: str, span: Span, ground: Ground) -> tuple[Com
 
 
 def _selected(wanted: Selection, span: Span, ground: Ground, prefix: str) -> tuple[Composed, dict[str, Any]]:
-    conditions: list[LiteralString] = ["position <= {known}", "replaced > {known}", "what = ANY({what})"]
-    given: dict[str, Any] = {"known": ground.position, "what": list(wanted.what)}
+    conditions: list[LiteralString] = [
+        "position <= {known} AND replaced > {known} AND day <= {effective}",
+        "what = ANY({what})",
+    ]
+    given: dict[str, Any] = {"known": ground.position, "effective": ground.effective, "what": list(wanted.what)}
     first, last = span.first, span.last
     if wanted.when == "before":
         first, last = add_months(first, -12), add_months(last, -12)
@@ -139,14 +167,17 @@ def _selected(wanted: Selection, span: Span, ground: Ground, prefix: str) -> tup
         if ground.programme is not None:
             conditions.append("product_id = {programme}")
             given["programme"] = ground.programme
+        if ground.areas is not None:
+            conditions.append("area = ANY({areas})")
+            given["areas"] = sorted(ground.areas)
     elif ground.communes is not None:
         conditions.append("area = ANY({communes})")
         given["communes"] = sorted(ground.communes)
     if wanted.years_after is not None:
         conditions.append(
-            "extract(year FROM begins) = {years} + (SELECT extract(year FROM min(r.begins)) FROM read.marks AS r"
-            " WHERE r.product_id = marks.product_id AND r.what = 'rated' AND r.position <= {known}"
-            " AND r.replaced > {known})"
+            "(product_id, extract(year FROM begins)) IN (SELECT product_id, extract(year FROM min(begins)) + {years}"
+            " FROM read.marks WHERE what IN ('rated', 'rated-in-year') AND position <= {known} AND replaced > {known}"
+            " AND day <= {effective} GROUP BY product_id)"
         )
         given["years"] = wanted.years_after
     places = {name: SQL("%(" + prefix + "_" + name + ")s") for name in given}

@@ -58,7 +58,6 @@ MARKED: dict[type[Fact], Callable[[Any], Sequence[Given]]] = {
     c.EnteredFromRegister: lambda x: [
         ("joined", held_by(x.holder.model_dump(include={"kind", "registration", "name"})))
     ],
-    c.ProducerRegistered: lambda x: [("joined", {"kind": x.kind, "subject": x.registration})],
     # Step 6
     f.EcommerceListed: lambda x: [("listed", {"kind": x.platform, "subject": x.listing})],
     f.FairAttended: lambda x: [("fair", {"subject": x.fair, "amount": x.sales})],
@@ -78,15 +77,13 @@ MARKED: dict[type[Fact], Callable[[Any], Sequence[Given]]] = {
     g.PointOfSaleOpened: lambda x: [("point-of-sale", {"area": x.area, "kind": x.code, "subject": x.title})],
 }
 
-CORRECTED: dict[str, dict[str, str]] = {
-    "identified": {"origin": "kind"},
-    "revenue": {"amount": "amount"},
-    "profit": {"profit": "amount"},
-    "revenue-before": {"revenue": "amount"},
-    "profit-before": {"profit": "amount"},
-    "fair": {"sales": "amount", "fair": "subject"},
-    "chain": {"stores": "amount", "chain": "subject"},
-    "shop": {"point_of_sale": "subject"},
-    "contract": {"value": "amount", "number": "subject"},
+CORRECTED: dict[str, dict[str, dict[str, str]]] = {
+    "product.identified": {"identified": {"origin": "kind"}},
+    "product.revenue-reported": {"revenue": {"amount": "amount"}, "profit": {"profit": "amount"}},
+    "product.baseline-recorded": {"revenue-before": {"revenue": "amount"}, "profit-before": {"profit": "amount"}},
+    "product.fair-attended": {"fair": {"sales": "amount", "fair": "subject"}},
+    "product.retail-chain-joined": {"chain": {"stores": "amount", "chain": "subject"}},
+    "product.point-of-sale-joined": {"shop": {"point_of_sale": "subject"}},
+    "product.contract-signed": {"contract": {"value": "amount", "number": "subject"}},
 }
-"""Kind of mark → the fields of its fact that may be corrected, and what of the mark each is."""
+"""Stored name → its marks → the fields that may be corrected, and what of the mark each is."""

@@ -6,6 +6,7 @@ drill-through is those rows, and as of any day and any knowledge it is the same 
 (``domain/programme/measures.toml``).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
@@ -20,9 +21,10 @@ from domain.law.areas import province_today
 from domain.product import certificate_facts as c
 from domain.product import facts as f
 from domain.product import rating_facts as r
-from domain.product.state import Certificate, Product, evolve
+from domain.product.state import Certificate, Product, evolve, fold
 from domain.programme import facts as g
 from domain.programme.state import Programme
+from domain.stream import Told
 from projections.engine import Cursor, Page, ReadModel, put
 from projections.mark_rules import CORRECTED, MARKED, held_by
 
@@ -31,6 +33,8 @@ STILL = 2**62
 
 
 CHANGING = (
+    f.IdeaSubmitted,
+    c.ProducerRegistered,
     r.ProductRecognised,
     c.RecognitionRecorded,
     c.CertificateExtended,
@@ -44,13 +48,17 @@ CHANGING = (
     g.EntryStruck,
 )
 """Facts that change marks made before."""
+GROUPING = (f.IdeaSubmitted, c.ProducerRegistered, f.FactCorrected)
+"""Facts that say of which group a product is: its earlier marks are of that group, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One row. ``ends``: the first day it does not hold any more, None: none known.
 
-    ``number``: among those of its fact. ``area``: a commune of today, or an activity's area on its programme's map.
+    ``position``: of the fact by which it is known; ``version``: of the fact it is a mark of, which a correction does
+    not change; ``number``: among those of its position. ``day``: of the act, before which nothing of it had happened.
+    ``area``: a commune of today, or an activity's area on its programme's map.
     ``kind``, ``subject``, ``amount``: what they are depends on ``what``.
     """
 
@@ -60,6 +68,7 @@ class Mark:
     version: int
     replaced: int
     what: str
+    day: date
     begins: date
     ends: date | None
     area: str
@@ -81,6 +90,7 @@ COLUMNS: dict[str, LiteralString] = {
     "version": "bigint",
     "replaced": "bigint",
     "what": "text",
+    "day": "date",
     "begins": "date",
     "ends": "date",
     "area": "text",
@@ -96,6 +106,10 @@ COLUMNS: dict[str, LiteralString] = {
 }
 _NAMES = [field.name for field in fields(Mark)]
 _OPTIONAL = ("ends", "cycle", "group_code", "stars", "level", "kind", "subject", "amount")
+_OF_THE_FACT = ("version", "day", "begins", "kind", "subject", "area", "cycle", "group_code", "illustrative")
+RATINGS = ("rated", "rated-in-year", "certified")
+ONLY_WITH_AMOUNT = ("profit", "profit-before")
+"""Marks that are not there where no amount is told."""
 OF_STARS = ("guided", "supported")
 """Marks that say how many stars the product had that day."""
 
@@ -108,11 +122,11 @@ class Marks(ReadModel):
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             position bigint NOT NULL, number int NOT NULL, product_id uuid NOT NULL, version bigint NOT NULL,
-            replaced bigint NOT NULL, what text NOT NULL, begins date NOT NULL, ends date, area text NOT NULL,
-            province text NOT NULL, cycle int, group_code text, stars int, level text, kind text, subject text,
-            amount bigint, illustrative boolean NOT NULL, PRIMARY KEY (position, number)
+            replaced bigint NOT NULL, what text NOT NULL, day date NOT NULL, begins date NOT NULL, ends date,
+            area text NOT NULL, province text NOT NULL, cycle int, group_code text, stars int, level text, kind text,
+            subject text, amount bigint, illustrative boolean NOT NULL, PRIMARY KEY (position, number)
         );
-        CREATE INDEX {i1} ON {table} (what, province, begins);
+        CREATE INDEX {i1} ON {table} (what, begins);
         CREATE INDEX {i2} ON {table} (product_id) WHERE replaced = 4611686018427387904;
     """
 
@@ -156,8 +170,12 @@ def _as_they_stood(told: Mapping[UUID, Sequence[Recorded]], page: Page) -> Itera
     wanted = {recorded.position for key in anew for recorded in told[key]}
     for _, history in groupby(page.histories(anew) if anew else (), lambda recorded: recorded.originator_id):
         product = Product()
+        told_so_far: list[Told] = []
         for recorded in history:
-            product = evolve(product, recorded.told)
+            told_so_far.append(recorded.told)
+            # What was corrected reads so from the correction on, as in the states that are kept.
+            corrected = isinstance(recorded.fact, f.FactCorrected)
+            product = fold(told_so_far) if corrected else evolve(product, recorded.told)
             if recorded.position in wanted:
                 yield recorded, product
 
@@ -169,6 +187,7 @@ class Book:
         self.stored: dict[tuple[int, int], Mark] = {}
         self.replaced: dict[tuple[int, int], int] = {}
         self.new: list[Mark] = []
+        self._made = Counter[int]()
         self._at: Recorded | None = None
         self._state: Any = None
 
@@ -179,15 +198,24 @@ class Book:
         for what, given in MARKED[kind](recorded.fact) if kind in MARKED else ():
             self._add(what, **given)
         self._change_marks(recorded.fact, recorded.envelope.effective_on)
+        if isinstance(recorded.fact, GROUPING):
+            for mark in self._standing():
+                if mark.group_code != state.group:
+                    self._change(mark, group_code=state.group)
 
     def _change_marks(self, fact: Any, on: date) -> None:
         match fact:
+            case c.ProducerRegistered():
+                self._join(fact)
             case r.ProductRecognised():
-                self._rate(fact.stars, fact.level, fact.issued_on, fact.valid_to)
+                decision = f"{fact.decision_number} ({fact.issued_on.year})"
+                self._rate(decision, fact.stars, fact.level, fact.issued_on, fact.valid_to)
             case c.RecognitionRecorded():
-                self._rate(fact.stars, fact.level, fact.decided_on, fact.valid_to)
+                decision = f"{fact.decision_number} ({fact.year})"
+                first = fact.decided_on or date(fact.year, 1, 1)
+                self._rate(decision, fact.stars, fact.level, first, fact.valid_to, of_year=fact.decided_on is None)
             case c.CertificateExtended():
-                self._extend(fact.until + timedelta(days=1))
+                self._extend(_day_after(fact.until))
             case c.CertificateSuspended() | c.CertificateRevoked():
                 self._end(on)
             case c.SuspensionLifted():
@@ -197,7 +225,7 @@ class Book:
             case f.FactCorrected():
                 self._correct(fact)
             case g.StaffCounted():
-                self._count_staff(fact, on)
+                self._count_staff(fact)
             case g.PointOfSaleClosed():
                 self._close_point(fact, on)
             case g.EntryStruck():
@@ -213,6 +241,7 @@ class Book:
         assert recorded is not None
         own: dict[str, Any] = dict.fromkeys(_OPTIONAL) | {
             "version": recorded.originator_version,
+            "day": recorded.envelope.effective_on,
             "begins": recorded.envelope.effective_on,
             "illustrative": recorded.envelope.source.kind == "illustrative",
         }
@@ -223,11 +252,11 @@ class Book:
         else:
             own["area"] = state.area
         own |= given
-        number = sum(mark.position == recorded.position for mark in self.new)
+        self._made[recorded.position] += 1
         self.new.append(
             Mark(
                 position=recorded.position,
-                number=number,
+                number=self._made[recorded.position] - 1,
                 product_id=recorded.originator_id,
                 replaced=STILL,
                 what=what,
@@ -262,41 +291,68 @@ class Book:
                 self._change(mark, ends=_earlier(mark.ends, on))
 
     def _correct(self, fact: f.FactCorrected) -> None:
-        """What was corrected of what is counted; a group, in all the product's marks."""
-        for mark in self._standing():
-            if mark.version == fact.corrected_version:
-                parts = CORRECTED.get(mark.what, {})
-                now = {part: fact.now[name] for name, part in parts.items() if name in fact.now}
-                if mark.what == "joined" and isinstance(holder := fact.now.get("holder"), dict):
-                    now = held_by(holder)
-                if any(getattr(mark, part) != value for part, value in now.items()):
+        """What was corrected of what is counted: changed, no more there, or there now."""
+        of_it = [mark for mark in self._standing() if mark.version == fact.corrected_version]
+        for what, parts in CORRECTED.get(fact.corrected_name, {}).items():
+            now = {part: fact.now[name] for name, part in parts.items() if name in fact.now}
+            marks = [mark for mark in of_it if mark.what == what]
+            for mark in marks:
+                if now.get("amount", mark.amount) is None and what in ONLY_WITH_AMOUNT:
+                    self._strike(mark)
+                elif any(getattr(mark, part) != value for part, value in now.items()):
                     self._change(mark, **now)
-        if "group" in fact.now:
-            for mark in self._standing():
-                self._change(mark, group_code=fact.now["group"])
+            if not marks and now.get("amount") is not None and of_it:
+                like = of_it[0]  # the other amount of the same fact: of the same days, channel and period
+                self._change_into(like, what, now["amount"])
+        if isinstance(holder := fact.now.get("holder"), dict):
+            for mark in of_it:
+                if mark.what == "joined":
+                    self._change(mark, **held_by(holder))
+
+    def _change_into(self, like: Mark, what: str, amount: Any) -> None:
+        """A mark beside one of the same fact, which had no such amount until now."""
+        self._add(what, **{name: getattr(like, name) for name in _OF_THE_FACT}, amount=amount)
+
+    def _join(self, fact: c.ProducerRegistered) -> None:
+        """Who holds it was known by name only: it is the same one who joined."""
+        for mark in self._standing("joined"):
+            self._change(mark, kind=fact.kind, subject=fact.registration)
 
     # ── Certificates: what holds from which day to which ────────────────────────────────────────
 
-    def _rate(self, stars: int, level: str | None, first: date | None, last: date | None) -> None:
-        """A recognition, whenever it was entered: others are told anew by the order of their days."""
-        if first is None:
-            return  # of the year only: it is in no span of days, and nobody knows that it holds
-        self._add("rated", begins=first, stars=stars, level=level)
+    def _rate(
+        self, decision: str, stars: int, level: str | None, first: date, last: date | None, *, of_year: bool = False
+    ) -> None:
+        """A recognition, whenever it was entered: others are told anew by the order of their days.
+
+        The same decision entered again is told as it was entered last. ``of_year``: no more than its year is known: it
+        comes before others of that year, is in no span of days, and nobody knows that it holds.
+        """
+        for mark in self._standing():
+            if mark.what in RATINGS and mark.subject == decision:
+                self._strike(mark)
+        what = "rated-in-year" if of_year else "rated"
+        self._add(what, begins=first, stars=stars, level=level, subject=decision)
+        self._order_ratings()
+        if of_year or last is None:
+            return
+        ends = _day_after(last)
+        for mark in self._standing("certified"):
+            if mark.begins > first:
+                ends = _earlier(ends, mark.begins)
+            elif mark.ends is None or mark.ends > first:
+                self._change(mark, ends=first)
+        self._add("certified", begins=first, ends=ends, stars=stars, level=level, subject=decision)
+
+    def _order_ratings(self) -> None:
+        """Whether each is new, an upgrade or a renewal follows from the one before it."""
         before: Mark | None = None
-        for mark in sorted(self._standing("rated"), key=lambda mark: (mark.begins, mark.position)):
+        ratings = [mark for mark in self._standing() if mark.what in ("rated", "rated-in-year")]
+        for mark in sorted(ratings, key=lambda mark: (mark.begins, mark.what == "rated", mark.position)):
             kind = "new" if before is None else "upgraded" if (mark.stars or 0) > (before.stars or 0) else "renewed"
             if mark.kind != kind:
                 self._kind(mark, kind)
             before = mark
-        if last is None:
-            return
-        ends = last + timedelta(days=1)
-        for mark in self._standing("certified"):
-            if mark.begins > first:
-                ends = min(ends, mark.begins)
-            elif mark.ends is None or mark.ends > first:
-                self._change(mark, ends=first)
-        self._add("certified", begins=first, ends=ends, stars=stars, level=level)
 
     def _kind(self, mark: Mark, kind: str) -> None:
         assert self._at is not None
@@ -305,9 +361,10 @@ class Book:
         else:
             self._change(mark, kind=kind)
 
-    def _extend(self, day: date) -> None:
+    def _extend(self, day: date | None) -> None:
         if latest := self._latest():
-            self._change(latest, ends=max(latest.ends or day, day))
+            longer = latest.ends is None or day is None or day > latest.ends
+            self._change(latest, ends=day if longer and latest.ends is not None else latest.ends)
 
     def _end(self, day: date) -> None:
         if latest := self._latest():
@@ -315,18 +372,27 @@ class Book:
 
     def _lift(self, held: Certificate | None) -> None:
         if held is not None and held.last_day is not None:
-            self._add("certified", stars=held.stars, level=held.level, ends=held.last_day + timedelta(days=1))
+            before = self._latest()
+            subject = before.subject if before else None
+            self._add("certified", stars=held.stars, level=held.level, ends=_day_after(held.last_day), subject=subject)
 
     def _latest(self) -> Mark | None:
         return max(self._standing("certified"), key=lambda mark: (mark.begins, mark.position), default=None)
 
     # ── Activities of a programme ───────────────────────────────────────────────────────────────
 
-    def _count_staff(self, fact: g.StaffCounted, on: date) -> None:
-        for mark in self._standing("staff"):
-            if mark.area == fact.area and mark.begins <= on:
-                self._change(mark, ends=_earlier(mark.ends, on))
+    def _count_staff(self, fact: g.StaffCounted) -> None:
         self._add("staff", area=fact.area, amount=fact.officials)
+        self._chain_staff(fact.area)
+
+    def _chain_staff(self, area: str) -> None:
+        """A count holds until the next one of its area, by the order of their days."""
+        counts = [mark for mark in self._standing("staff") if mark.area == area]
+        counts.sort(key=lambda mark: (mark.begins, mark.version))
+        for mark, following in zip(counts, [*counts[1:], None], strict=True):
+            ends = following.begins if following else None
+            if mark.ends != ends:
+                self._change(mark, ends=ends)
 
     def _close_point(self, fact: g.PointOfSaleClosed, on: date) -> None:
         for mark in self._standing("point-of-sale"):
@@ -334,13 +400,18 @@ class Book:
                 self._change(mark, ends=on)
 
     def _strike_entry(self, fact: g.EntryStruck) -> None:
-        for struck in self._standing():
-            if struck.version == fact.entry:
-                self._strike(struck)
-                for mark in self._standing("staff"):  # the count before it goes on
-                    if struck.what == "staff" and (mark.area, mark.ends) == (struck.area, struck.begins):
-                        self._change(mark, ends=struck.ends)
+        for mark in self._standing():
+            if mark.version == fact.entry:
+                self._strike(mark)
+                if mark.what == "staff":
+                    self._chain_staff(mark.area)
 
 
 def _earlier(one: date | None, other: date) -> date:
+    """The earlier of two ends, None being none."""
     return other if one is None else min(one, other)
+
+
+def _day_after(day: date) -> date | None:
+    """The first day after; None after the last day there is, which stands for no end."""
+    return None if day == date.max else day + timedelta(days=1)

@@ -4,6 +4,7 @@ For everybody in the area. A row a programme; what it asks for is told from its 
 """
 
 import json
+from datetime import date
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
@@ -89,33 +90,36 @@ def _visible(scope: Scope) -> tuple[LiteralString, dict[str, Any]]:
 
 
 async def find_programmes(
-    connection: AsyncConnection[Any], scope: Scope, position: int | None, limit: int
+    connection: AsyncConnection[Any], scope: Scope, effective: date, position: int, limit: int
 ) -> list[dict[str, Any]]:
-    """Programmes a reader may see, the latest first; those known at a position only, where one is given."""
+    """Programmes a reader may see, issued by a day and known at a position, the latest first."""
     condition, params = _visible(scope)
     query: LiteralString = (
         "SELECT product_id AS id, * FROM read.programmes WHERE "
         + condition
-        + " AND position <= %(position)s ORDER BY first DESC, issued_on DESC, product_id LIMIT %(limit)s"
+        + " AND position <= %(position)s AND issued_on <= %(effective)s"
+        " ORDER BY first DESC, issued_on DESC, product_id LIMIT %(limit)s"
     )
     async with connection.cursor(row_factory=dict_row) as cursor:
-        params |= {"position": 2**62 if position is None else position, "limit": limit}
-        return [_told(row) for row in await (await cursor.execute(query, params)).fetchall()]
+        params |= {"effective": effective, "position": position, "limit": limit}
+        rows = await (await cursor.execute(query, params)).fetchall()
+    return [{name: value for name, value in _told(row).items() if name != "version"} for row in rows]
 
 
 async def programme_of(
-    connection: AsyncConnection[Any], scope: Scope, programme: UUID, position: int | None = None
+    connection: AsyncConnection[Any], scope: Scope, programme: UUID, effective: date, position: int
 ) -> dict[str, Any] | None:
-    """One programme, None where there is none to be seen, or none was known at the position."""
+    """One programme as of a day and a position, with its version then; None where there is none to be seen."""
     condition, params = _visible(scope)
     query: LiteralString = (
-        "SELECT product_id AS id, * FROM read.programmes WHERE product_id = %(id)s AND position <= %(position)s AND "
-        + condition
+        "SELECT product_id AS id, *, (SELECT max(version) FROM read.trail WHERE product_id = %(id)s"
+        " AND position <= %(position)s) AS version_then FROM read.programmes WHERE product_id = %(id)s"
+        " AND position <= %(position)s AND issued_on <= %(effective)s AND " + condition
     )
     async with connection.cursor(row_factory=dict_row) as cursor:
-        params |= {"id": programme, "position": 2**62 if position is None else position}
+        params |= {"id": programme, "effective": effective, "position": position}
         row = await (await cursor.execute(query, params)).fetchone()
-    return _told(row) if row else None
+    return _told(row | {"version": row.pop("version_then") or row["version"]}) if row else None
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

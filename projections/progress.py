@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.law.maps import communes_of, name_on, old_unit_on, old_units_of
+from domain.law.maps import areas_in, communes_of, name_on, old_unit_on, units_in
 from domain.programme.measures import Measure, measures
 from domain.programme.targets import Target
 from projections.figures import Figure, Ground, Span, by_area, figure
@@ -58,10 +58,11 @@ class Programme:
     last: date
 
 
-def ground_of(programme: Programme, target: Target, position: int) -> Ground:
+def ground_of(programme: Programme, target: Target, effective: date, position: int) -> Ground:
     """What a target's figure is told of."""
     communes = communes_of(target.area or programme.area, programme.first)
-    return Ground(communes, programme.id, tuple(target.groups), position)
+    areas = None if target.area is None else frozenset(areas_in(target.area, programme.first))
+    return Ground(communes, programme.id, areas, tuple(target.groups), effective, position)
 
 
 async def progress_of(
@@ -73,7 +74,8 @@ async def progress_of(
         for version in versions:
             for first, last in version.target.spans(programme.first):
                 span = Span(first, min(last, effective))
-                told.append(await _told(connection, programme, code, version, span, last, position))
+                ground = ground_of(programme, version.target, effective, position)
+                told.append(await _told(connection, programme, code, version, span, last, ground))
     return told
 
 
@@ -84,13 +86,12 @@ async def _told(
     version: TargetVersion,
     span: Span,
     due: date,
-    position: int,
+    ground: Ground,
 ) -> Told:
     target, measure = version.target, measures()[version.target.measure]
     asked = Span(span.first, due)
     if span.last < span.first:
         return Told(code, version, measure, asked, None, "not-begun", (), target.units)
-    ground = ground_of(programme, target, position)
     found = await figure(connection, measure, span, ground)
     if target.each is None:
         return Told(code, version, measure, asked, found, _standing(found.value, target, span, due), (), None)
@@ -113,12 +114,7 @@ def _standing(value: Fraction | None, target: Target, span: Span, due: date) -> 
 
 def _units(programme: Programme, target: Target, counted: Mapping[str, int]) -> tuple[Unit, ...]:
     """The units of the area on the map of the programme's first day, and what was counted in each."""
-    area = target.area or programme.area
-    if target.each == "commune":
-        codes = sorted(communes_of(area, programme.first) or ())
-    else:
-        codes = [unit.code for unit in old_units_of(area[:2], programme.first) if area in (unit.code, unit.code[:2])]
-    of = dict.fromkeys(codes, 0)
+    of = dict.fromkeys(units_in(target.area or programme.area, target.each or "", programme.first), 0)
     for place, count in counted.items():
         unit = place if place in of else old_unit_on(place, programme.first) or ""
         if unit in of:

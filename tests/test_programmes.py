@@ -56,9 +56,23 @@ def test_a_target_is_set_once_and_amended_by_a_decision() -> None:
     when(given(SET), "amend-target", target={**changed, "measure": "classes"}).refused(Invalid, "target.measure")
 
 
+def test_an_amendment_is_not_older_than_what_it_amends() -> None:
+    when(given(SET), "amend-target", effective_on="2026-01-14").refused(Invalid, "effective_on")
+
+
+@pytest.mark.parametrize(("field", "day"), [("first", "0001-01-01"), ("last", "9999-12-31"), ("first", "2017-12-31")])
+def test_a_plan_lies_in_the_years_of_the_programme(field: str, day: str) -> None:
+    body = {**EXAMPLES["issue-programme"], field: day}
+
+    given().when("issue-programme", OFFICER, **body).refused(Invalid, field)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"first": "0001-01-01"}, "target.due"),
+        ({"due": "2027-01-01"}, "target.due"),
+        ({"measure": "classes", "each": "old-unit"}, "target.each"),
         ({"measure": "happiness"}, "target.measure"),
         ({"each": "commune"}, "target.each"),
         ({"due": "2025-12-31"}, "target.due"),
@@ -116,6 +130,32 @@ def test_a_point_of_sale_is_open_until_it_is_closed() -> None:
     when(closed, "open-point-of-sale").then("programme.point-of-sale-opened")
     struck = when(opened, "strike-entry", entry=2)
     when(struck, "close-point-of-sale").refused(WrongOrder, "code")
+
+
+def test_officials_are_counted_as_a_whole_or_by_parts_never_both() -> None:
+    counted = when(given(ISSUED), "count-staff")
+
+    when(counted, "count-staff", officials=311).then("programme.staff-counted")
+    when(counted, "count-staff", area="04876").refused(WrongOrder, "area")
+    struck = when(counted, "strike-entry", entry=2)
+    when(struck, "count-staff", area="04876").then("programme.staff-counted")
+
+
+def test_a_point_closes_after_it_opened() -> None:
+    opened = when(given(ISSUED), "open-point-of-sale")
+
+    when(opened, "close-point-of-sale", effective_on="2026-05-31").refused(Invalid, "effective_on")
+
+
+def test_a_profit_that_was_not_told_can_be_corrected_and_taken_back() -> None:
+    from tests.story import tea, until  # noqa: PLC0415
+
+    scene = given(until("accept-plan", tea()))
+    told = scene.when("record-baseline", Role.COMMUNE_OFFICER, year=2025, revenue=1, effective_on="2026-05-01")
+    mend = {"version": len(told.history), "reason": "x", "authority": "x", "effective_on": "2026-05-02"}
+    there = told.when("correct-fact", OFFICER, now={"profit": 7}, **mend).then("product.fact-corrected")
+    assert (there.fact.was, there.fact.now) == ({"profit": None}, {"profit": 7})
+    there.when("correct-fact", OFFICER, now={"profit": None}, **mend).then("product.fact-corrected")
 
 
 def test_what_a_product_earned_before_is_recorded_once_and_of_a_year_that_is_over() -> None:

@@ -15,6 +15,7 @@ from tests.service import Service
 
 PROVINCE = Actor(person="officer of Đà Nẵng", office="VPĐP", role=Role.PROVINCE_OFFICER, area="48")
 COMMUNE = Actor(person="officer of Hội An", office="UBND phường", role=Role.COMMUNE_OFFICER, area="20413")
+NEIGHBOUR = Actor(person="officer of Tam Kỳ", office="UBND phường", role=Role.COMMUNE_OFFICER, area="20335")
 READER = Actor(person="supervisor of Đà Nẵng", office="Thanh tra", role=Role.SUPERVISOR, area="48")
 STRANGER = Actor(person="supervisor elsewhere", office="Thanh tra", role=Role.SUPERVISOR, area="25")
 PLAN = plans()["quang-nam-2022"]
@@ -22,7 +23,9 @@ PLAN = plans()["quang-nam-2022"]
 
 @pytest.fixture(scope="module")
 def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    found = Service(tmp_path_factory.mktemp("progress"), database, actors=[PROVINCE, COMMUNE, READER, STRANGER])
+    found = Service(
+        tmp_path_factory.mktemp("progress"), database, actors=[PROVINCE, COMMUNE, NEIGHBOUR, READER, STRANGER]
+    )
     try:
         yield found.start()
     finally:
@@ -170,7 +173,7 @@ def test_a_share_is_of_what_was_registered_and_each_mark_names_its_fact(service:
         assert len({mark["stream"] for mark in page["marks"]}) == count
         mark = page["marks"][0]
         trail = service.get(f"/v1/products/{mark['stream']}/trail", READER).json()["trail"]
-        assert trail[mark["version"] - 1]["position"] == mark["position"]
+        assert trail[mark["version"] - 1]["position"] == mark["known_from"]
         assert mark["area_name"] == "Phường Hội An Đông"
     first = read(service, f"/{programme}/targets/new-producers-trained/marks?part=over&limit=2")
     rest = read(service, f"/{programme}/targets/new-producers-trained/marks?part=over&limit=2&after={first['next']}")
@@ -198,6 +201,51 @@ def test_a_plan_is_read_in_its_province_and_nowhere_else(service: Service, progr
     assert service.get(f"/v1/programmes/{programme}/targets/nothing/marks", READER).status_code == 404
     bad = service.get(f"/v1/programmes/{programme}/targets/fairs/marks?after=x", READER)
     assert (bad.status_code, bad.json()["errors"][0]["field"]) == (422, "after")
+
+
+def test_what_lies_elsewhere_is_counted_and_not_told(service: Service, programme: str) -> None:
+    """A commune reads its province's plan, and of the products behind a figure only its own."""
+    page = f"/v1/programmes/{programme}/targets/new-producers-trained/marks?part=over"
+    whole, foreign = service.get(page, READER).json(), service.get(page, NEIGHBOUR).json()
+
+    assert service.get(f"/v1/programmes/{programme}/progress", NEIGHBOUR).status_code == 200
+    assert (len(whole["marks"]), whole["beyond"]) == (3, 0)
+    assert (foreign["marks"], foreign["beyond"]) == ([], 3)
+
+
+def test_a_target_of_a_part_of_the_area_counts_what_was_done_there(service: Service, programme: str) -> None:
+    target = {"title": "Lớp ở Tam Kỳ", "measure": "classes", "amount": "1", "due": "2022-12-31", "area": "49-502"}
+    give(service, programme, "set-target", {"code": "there", "target": target, "effective_on": "2022-04-08"})
+
+    act(service, programme, "record-class", "2022-06-01", title="Lớp", audience="public", area="49-503", attendees=9)
+    assert progress(service, programme)["there"]["of"] == 0
+    act(service, programme, "record-class", "2022-06-02", title="Lớp", audience="public", area="20335", attendees=9)
+    assert progress(service, programme)["there"]["of"] == 1
+
+
+def test_the_same_question_of_the_past_has_the_same_answer(service: Service, programme: str) -> None:
+    position = service.position
+    path = f"/v1/programmes/{programme}/progress?known=position:{position}&effective=2022-12-31"
+    first = service.get(path, READER)
+    act(service, programme, "record-class", "2022-07-01", title="Lớp", audience="public", area="49", attendees=9)
+    read(service, f"/{programme}")
+
+    assert service.get(path, READER).content == first.content
+    assert service.get(f"/v1/programmes/{programme}?effective=2022-04-07", READER).status_code == 404
+
+
+def test_who_recorded_an_activity_takes_it_back(service: Service, programme: str) -> None:
+    held = {
+        "title": "Lớp ở phường",
+        "audience": "public",
+        "area": "20413",
+        "attendees": 20,
+        "effective_on": "2022-06-05",
+    }
+    version = give(service, programme, "record-class", held, COMMUNE)["version"]
+
+    assert service.give(programme, "strike-entry", NEIGHBOUR, {"entry": version, "reason": "x"}).status_code == 404
+    give(service, programme, "strike-entry", {"entry": version, "reason": "Nhầm"}, COMMUNE)
 
 
 def test_measures_are_open_to_everybody(service: Service) -> None:

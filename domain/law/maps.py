@@ -58,6 +58,25 @@ def communes_of(area: str, day: date) -> frozenset[str] | None:
     return frozenset(commune for commune in unit.communes if old_unit_on(commune, day) == area)
 
 
+def units_in(area: str, each: str, day: date) -> list[str]:
+    """Codes of the communes (``each`` "commune") or of the old units that an area of the map of a day has."""
+    if each == "commune":
+        found = communes_of(area, day)
+        return sorted(_every_commune() if found is None else found)
+    provinces = [code for code in old_units() if len(code) == len("00")] if area == NATION else [area[:2]]
+    units = [unit.code for province in provinces for unit in old_units_of(province, day)]
+    return [code for code in units if lies_within(code, area, day)]
+
+
+def _every_commune() -> list[str]:
+    return [a.code for a in areas().values() if len(a.code) == len("00000")]
+
+
+def areas_in(area: str, day: date) -> list[str]:
+    """Codes of all areas within one, itself included, on the map of a day."""
+    return sorted({area, *units_in(area, "commune", day), *units_in(area, "old-unit", day)})
+
+
 def lies_within(area: str, other: str, day: date) -> bool:
     """Whether an area lies in another, or is it, on the map of a day."""
     outer, inner = communes_of(other, day), communes_of(area, day)

@@ -3,9 +3,11 @@
 Of the past as of today: an act is never dated in the future, nor outside the plan's time.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from domain.command import Command, Context
+from domain.command import Command, Context, Standing
+from domain.law.areas import province_of_area
+from domain.law.maps import lies_within, name_on
 from domain.programme.commands import ProgrammeCommand, expect_within
 from domain.programme.facts import (
     ApparatusStrengthened,
@@ -48,6 +50,16 @@ class Activity(ProgrammeCommand):
         return [self.fact(**{name: getattr(self, name) for name in self.fact.model_fields})]
 
 
+def _of_entry(programme: Programme, entry: int) -> Standing:
+    held = programme.activities.get(entry)
+    area = held.area if held is not None else programme.area
+    return Standing(None, None, area, province_of_area(area))
+
+
+def _nested(one: str, other: str, programme: Programme) -> bool:
+    return lies_within(one, other, programme.first) or lies_within(other, one, programme.first)
+
+
 class RecordClass(Activity):
     """Record a class held (tổ chức lớp tập huấn, bồi dưỡng): for whom, where, how many came."""
 
@@ -88,6 +100,19 @@ class CountStaff(Activity):
 
     area: AreaCode
     officials: Count
+
+    def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
+        """Of an area as a whole, or of its parts: both would count the same people twice."""
+        for held in state.activities.values():
+            if held.kind is StaffCounted and held.area != self.area and _nested(held.area, self.area, state):
+                raise WrongOrder(
+                    f"Đã có số cán bộ của {name_on(held.area, state.first)}, tính chồng lên nhau.",
+                    f"The officials of {name_on(held.area, state.first)} are counted: some would count twice.",
+                    field="area",
+                    hint_vi="Hủy số cũ (strike-entry) trước khi ghi theo cách khác.",
+                    hint_en="Strike the old count out (strike-entry) before counting in another way.",
+                )
+        return super().decide(state, ctx)
 
 
 class RecordApparatus(Activity):
@@ -177,8 +202,14 @@ class ClosePointOfSale(ProgrammeCommand):
     code: Slug
     reason: Reasons
 
+    def standing(self, state: Any, ctx: Context) -> Standing:
+        """By the area of the point."""
+        return _of_entry(state, state.points.get(self.code, 0))
+
     def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
         """Only one that is open."""
+        if self.code in state.points and ctx.effective_on < state.activities[state.points[self.code]].on:
+            raise Invalid("Điểm bán chưa mở vào ngày này.", "It was not open yet on that day.", field="effective_on")
         if self.code not in state.points:
             raise WrongOrder(f"Không có điểm bán “{self.code}”.", f"No point “{self.code}” is open.", field="code")
         return [PointOfSaleClosed(code=self.code, reason=self.reason)]
@@ -193,6 +224,10 @@ class StrikeEntry(ProgrammeCommand):
 
     entry: Count
     reason: Reasons
+
+    def standing(self, state: Any, ctx: Context) -> Standing:
+        """By the area of the entry: who recorded it takes it back."""
+        return _of_entry(state, self.entry)
 
     def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
         """Only an activity, and once; the plan itself is amended."""

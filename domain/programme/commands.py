@@ -11,7 +11,7 @@ from pydantic import Field
 
 from domain.command import Command, Context, Standing
 from domain.law.areas import province_of_area
-from domain.law.maps import communes_of, lies_within, name_on
+from domain.law.maps import communes_of, lies_within, name_on, units_in
 from domain.programme.facts import (
     DeadlineSet,
     PrioritySet,
@@ -26,6 +26,10 @@ from domain.programme.state import Programme
 from domain.programme.targets import Deadline, Priority, Slug, Target, Task
 from domain.refusals import Invalid, WrongOrder
 from domain.values import AreaCode, Day, Line, Reasons, Step
+
+FIRST_YEAR, LAST_YEAR = 2018, 2100
+"""The programme began in 2018 (Decision 490/QĐ-TTg); a plan beyond 2100 is a slip of the pen."""
+MOST_TARGETS = 300
 
 
 class ProgrammeCommand(Command):
@@ -89,6 +93,13 @@ class IssueProgramme(ProgrammeCommand):
             raise Invalid("Kế hoạch chưa ban hành.", "The plan is not issued yet.", field="issued_on")
         if self.last < self.first:
             raise Invalid("Kế hoạch kết thúc trước khi bắt đầu.", "It ends before it begins.", field="last")
+        for field, day in (("first", self.first), ("last", self.last)):
+            if not FIRST_YEAR <= day.year <= LAST_YEAR:
+                raise Invalid(
+                    f"Kế hoạch nằm trong các năm {FIRST_YEAR} đến {LAST_YEAR}.",
+                    f"A programme lies in the years {FIRST_YEAR} to {LAST_YEAR}.",
+                    field=field,
+                )
         if (found := communes_of(self.area, self.first)) is not None and not found:
             raise Invalid(
                 f"Bản đồ ngày {self.first:%d/%m/%Y} không có địa bàn mang mã {self.area}.",
@@ -115,12 +126,18 @@ def _check(target: Target, programme: Programme) -> None:
             "This measure is not told of single units or communes.",
             field="target.each",
         )
-    if not programme.first <= target.due or (target.first is not None and target.first > programme.last):
+    if not programme.first <= (target.first or programme.first) <= target.due <= programme.last:
         raise Invalid(
             "Chỉ tiêu nằm ngoài thời gian của kế hoạch.", "It lies outside the plan's time.", field="target.due"
         )
-    if target.area is not None:
-        expect_within(programme, target.area, "target.area")
+    area = target.area or programme.area
+    expect_within(programme, area, "target.area")
+    if target.each is not None and not units_in(area, target.each, programme.first):
+        raise Invalid(
+            f"{name_on(area, programme.first)} không có đơn vị nào để giao chỉ tiêu.",
+            f"{name_on(area, programme.first)} has no such units to ask it of.",
+            field="target.each",
+        )
 
 
 class SetTarget(ProgrammeCommand):
@@ -145,6 +162,10 @@ class SetTarget(ProgrammeCommand):
                 hint_vi="Điều chỉnh bằng lệnh amend-target, theo quyết định.",
                 hint_en="Amend it with amend-target, by a decision.",
             )
+        if len(state.targets) >= MOST_TARGETS:
+            raise WrongOrder(
+                f"Kế hoạch đã có {MOST_TARGETS} chỉ tiêu.", f"The programme has {MOST_TARGETS} targets.", field="code"
+            )
         _check(self.target, state)
         return [TargetSet(code=self.code, target=self.target)]
 
@@ -168,6 +189,12 @@ class AmendTarget(ProgrammeCommand):
             raise WrongOrder(f"Chưa có chỉ tiêu “{self.code}”.", f"There is no target “{self.code}”.", field="code")
         if before == self.target:
             return []
+        if ctx.effective_on < state.since[self.code]:
+            raise Invalid(
+                f"Chỉ tiêu đọc như vậy từ {state.since[self.code]:%d/%m/%Y}; điều chỉnh không thể sớm hơn.",
+                f"It reads so since {state.since[self.code].isoformat()}; no amendment is older.",
+                field="effective_on",
+            )
         if before.measure != self.target.measure:
             raise Invalid(
                 "Chỉ số khác là chỉ tiêu khác: hãy giao chỉ tiêu mới.",

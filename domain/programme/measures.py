@@ -24,6 +24,7 @@ What = Literal[
     "filed",
     "approved",
     "rated",
+    "rated-in-year",
     "refused",
     "certified",
     "expired",

@@ -12,11 +12,21 @@ from domain.stream import Told
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """An activity that counts: which fact, of which area, on which day."""
+
+    kind: type[f.ProgrammeFact]
+    area: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Programme:
     """A programme as decisions see it.
 
-    ``codes``: of deadlines, priorities and tasks. ``points``: of each point of sale that is open, by its code, the
-    version of the fact that opened it. ``activities``: versions of those that count.
+    ``since``: of each target, the day from which it reads so. ``codes``: of deadlines, priorities and tasks.
+    ``activities``: those that count, by the version of their fact. ``points``: of each point of sale that is open, by
+    its code, the version of the fact that opened it.
     """
 
     version: int = 0
@@ -25,9 +35,10 @@ class Programme:
     first: date = date.min
     last: date = date.max
     targets: Mapping[str, Target] = field(default_factory=dict)
+    since: Mapping[str, date] = field(default_factory=dict)
     codes: frozenset[str] = frozenset()
     points: Mapping[str, int] = field(default_factory=dict)
-    activities: frozenset[int] = frozenset()
+    activities: Mapping[int, Activity] = field(default_factory=dict)
 
 
 def evolve(programme: Programme, told: Told) -> Programme:
@@ -41,7 +52,8 @@ def _apply(p: Programme, told: Told) -> Programme:
         case f.ProgrammeIssued():
             return Programme(title=fact.title, area=fact.area, first=fact.first, last=fact.last)
         case f.TargetSet() | f.TargetAmended():
-            return replace(p, targets={**p.targets, fact.code: fact.target})
+            since = {**p.since, fact.code: told.effective_on}
+            return replace(p, targets={**p.targets, fact.code: fact.target}, since=since)
         case f.DeadlineSet() | f.PrioritySet() | f.TaskAssigned():
             return replace(p, codes=p.codes | {fact.code})
         case f.PointOfSaleOpened():
@@ -50,7 +62,8 @@ def _apply(p: Programme, told: Told) -> Programme:
             return replace(p, points={code: at for code, at in p.points.items() if code != fact.code})
         case f.EntryStruck():
             points = {code: at for code, at in p.points.items() if at != fact.entry}
-            return replace(p, activities=p.activities - {fact.entry}, points=points)
+            activities = {at: held for at, held in p.activities.items() if at != fact.entry}
+            return replace(p, activities=activities, points=points)
         case (
             f.ClassHeld()
             | f.MediaPublished()
@@ -66,4 +79,5 @@ def _apply(p: Programme, told: Told) -> Programme:
 
 
 def _counted(p: Programme, told: Told) -> Programme:
-    return replace(p, activities=p.activities | {told.version})
+    activity = Activity(type(told.fact), getattr(told.fact, "area", p.area), told.effective_on)
+    return replace(p, activities={**p.activities, told.version: activity})

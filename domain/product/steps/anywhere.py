@@ -72,7 +72,8 @@ class CorrectFact(ProductCommand):
                 )
         self._check_plain(type(told.fact))
         earlier = [t for t in ctx.history if isinstance(t.fact, FactCorrected)]
-        current: dict[str, JsonValue] = told.fact.model_dump(mode="json")
+        # A field that says nothing is left out of what is stored: None then.
+        current: dict[str, JsonValue] = dict.fromkeys(type(told.fact).model_fields) | told.fact.model_dump(mode="json")
         for entry in earlier:
             if isinstance(entry.fact, FactCorrected) and entry.fact.corrected_version == self.version:
                 current |= entry.fact.now
@@ -96,7 +97,7 @@ class CorrectFact(ProductCommand):
                 corrected_version=self.version,
                 corrected_name=told.fact.stored_name,
                 was=was,
-                now={name: stored[name] for name in self.now},
+                now={name: stored.get(name) for name in self.now},
                 reason=self.reason,
                 authority=self.authority,
             )
