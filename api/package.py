@@ -70,6 +70,7 @@ README = """HỒ SƠ HÀNH TRÌNH SẢN PHẨM OCOP – cách kiểm chứng, kh
        openssl ts -reply -in timestamp-….tsr -text
    Chứng thư gốc lấy từ tổ chức cấp dấu, không lấy từ hồ sơ này. Sau đó kiểm chứng stamped-bundle.json như ở bước 2:
    số lá và gốc phải là dòng 2 và 3 của stamped-checkpoint.txt. Các sự kiện trong đó có trước thời điểm ghi trong dấu.
+   Nếu khóa đã được thay từ đó, đưa cho bước này khóa ghi ở log.vkey của tệp; bundle.json cho thấy nó nối tới khóa nay.
 
 THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
 
@@ -86,6 +87,7 @@ THE JOURNEY OF AN OCOP PRODUCT – how to verify it, without network
        openssl ts -reply -in timestamp-….tsr -text
    The root certificate comes from the authority, not from this package. Then verify stamped-bundle.json as in 2: leaves
    and root must be lines 2 and 3 of stamped-checkpoint.txt. The facts in it were there before the time stated.
+   If the key was changed since, give the key in that file's log.vkey here; bundle.json shows how it leads to today's.
 """
 
 

@@ -56,7 +56,11 @@ CERTIFICATES = (1, 1, 0, 3)
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept-Encoding": "identity"}
 
 GIVEN = "SELECT authority FROM ocop.timestamps WHERE day = %s"
-LAST_BEFORE = "SELECT tree_size, note FROM ocop.checkpoints WHERE signed_at < %s ORDER BY tree_size DESC LIMIT 1"
+LAST_BEFORE = (
+    "SELECT tree_size, note, signed_at FROM ocop.checkpoints WHERE signed_at < %s ORDER BY tree_size DESC LIMIT 1"
+)
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much an authority's clock may be behind ours."""
 KEEP = (
     "INSERT INTO ocop.timestamps (day, authority, tree_size, response, stated_at, verified)"
     " VALUES (%s, %s, %s, %s, %s, %s)"
@@ -209,10 +213,12 @@ class Stamping:
         last = connection.execute(LAST_BEFORE, (midnight,)).fetchone()
         if last is None:
             return
-        size, note = last
+        size, note, signed_at = last
         for authority in waiting:
             try:
                 response, stated = authority.stamp(note, self._roots)
+                if stated < signed_at - CLOCKS_DIFFER:
+                    raise BadStamp("states a time before the checkpoint was signed")  # noqa: TRY301
             except (BadStamp, httpx.HTTPError, TimeoutError) as error:
                 self._not_before[authority.name] = time.monotonic() + AGAIN
                 why = str(error) if isinstance(error, BadStamp) else type(error).__name__
