@@ -104,7 +104,7 @@ class Marks(ReadModel):
     """Writes the rows."""
 
     name = "marks"
-    version = 1
+    version = 2
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             position bigint NOT NULL, number int NOT NULL, product_id uuid NOT NULL, version bigint NOT NULL,
@@ -186,10 +186,11 @@ class Book:
                 self._rate(fact.stars, fact.level, fact.issued_on, fact.valid_to)
             case c.RecognitionRecorded():
                 self._rate(fact.stars, fact.level, fact.decided_on, fact.valid_to)
+                self._rate_undated(fact, on)
             case c.CertificateExtended():
                 self._extend(fact.until + timedelta(days=1))
             case c.CertificateSuspended() | c.CertificateRevoked():
-                self._end(on)
+                self._end(on, "revoked" if isinstance(fact, c.CertificateRevoked) else "suspended")
             case c.SuspensionLifted():
                 self._lift(self._state.certificate)
             case f.EcommerceDelisted():
@@ -296,7 +297,13 @@ class Book:
                 ends = min(ends, mark.begins)
             elif mark.ends is None or mark.ends > first:
                 self._change(mark, ends=first)
-        self._add("certified", begins=first, ends=ends, stars=stars, level=level)
+        self._add("certified", begins=first, ends=ends, stars=stars, level=level, subject=str(first.year))
+
+    def _rate_undated(self, fact: c.RecognitionRecorded, on: date) -> None:
+        """A certificate of which a day is missing: it holds on no day, but is known by the end of its year."""
+        if fact.decided_on is None or fact.valid_to is None:
+            begins = min(fact.decided_on or date(fact.year, 12, 31), on)
+            self._add("undated", begins=begins, stars=fact.stars, level=fact.level, subject=str(fact.year))
 
     def _kind(self, mark: Mark, kind: str) -> None:
         assert self._at is not None
@@ -306,19 +313,21 @@ class Book:
             self._change(mark, kind=kind)
 
     def _extend(self, day: date) -> None:
-        if latest := self._latest():
+        if latest := self._latest("certified"):
             self._change(latest, ends=max(latest.ends or day, day))
 
-    def _end(self, day: date) -> None:
-        if latest := self._latest():
-            self._change(latest, ends=_earlier(latest.ends, day))
+    def _end(self, day: date, why: str) -> None:
+        """The certificate ends before its time: ``kind`` says why, None of one that runs out."""
+        for latest in filter(None, (self._latest("certified"), self._latest("undated"))):
+            self._change(latest, ends=_earlier(latest.ends, day), kind=why)
 
     def _lift(self, held: Certificate | None) -> None:
         if held is not None and held.last_day is not None:
-            self._add("certified", stars=held.stars, level=held.level, ends=held.last_day + timedelta(days=1))
+            ends = held.last_day + timedelta(days=1)
+            self._add("certified", stars=held.stars, level=held.level, ends=ends, subject=str(held.year))
 
-    def _latest(self) -> Mark | None:
-        return max(self._standing("certified"), key=lambda mark: (mark.begins, mark.position), default=None)
+    def _latest(self, what: str) -> Mark | None:
+        return max(self._standing(what), key=lambda mark: (mark.begins, mark.position), default=None)
 
     # ── Activities of a programme ───────────────────────────────────────────────────────────────
 
