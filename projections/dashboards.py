@@ -114,11 +114,11 @@ async def rows_of(
             " AS is_illustrative FROM ({rows}) AS c WHERE {wanted} ORDER BY product_id, {first}"
         )
     query = SQL(
-        "SELECT product_id, position, number, d.version, what, begins, ends, area, group_code AS group, d.stars, level,"
-        " kind, subject, amount, is_illustrative AS illustrative, s.name FROM (" + once + ") AS d"
-        " LEFT JOIN read.status AS s USING (product_id)"
-        " WHERE (product_id, d.position, number) > (%(after_product)s, %(after_position)s, %(after_number)s)"
-        " ORDER BY product_id, d.position, number LIMIT %(limit)s"
+        "SELECT product_id, position, number, version, what, begins, ends, area, group_code AS group, stars, level,"
+        " kind, subject, amount, is_illustrative AS illustrative, name FROM (" + once + ") AS d"
+        " LEFT JOIN (SELECT product_id, name FROM read.status) AS s USING (product_id)"
+        " WHERE (product_id, position, number) > (%(after_product)s, %(after_position)s, %(after_number)s)"
+        " ORDER BY product_id, position, number LIMIT %(limit)s"
     ).format(rows=rows, wanted=SQL(wanted), first=SQL(board.first))
     params |= {"part": asked.part, "key": asked.key, "limit": limit}
     params |= {"after_product": after[0], "after_position": after[1], "after_number": after[2]}
