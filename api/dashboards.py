@@ -125,7 +125,8 @@ async def question(
     async with request.app.state.pool.connection() as connection:
         position = await reached(connection, board)
     at = await instants(request, effective, known or f"position:{position}")
-    await request.app.state.freshness.wait(at.position)
+    if at.position > position:
+        await request.app.state.freshness.wait(at.position)
     map_day = at.effective if map != "today" else today(request)
     by = board.by[0] if by is None else by
     asked = Asked(

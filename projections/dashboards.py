@@ -7,6 +7,7 @@ products a reader sees is always today's.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -211,9 +212,16 @@ def _map(asked: Asked) -> dict[str, Any]:
         return {"communal": _COMMUNAL}
     if asked.by not in ("province", "unit") or asked.map_day > last_day():
         return {}
-    lies = old_unit_on if asked.by == "unit" else province_on
-    found = {code: lies(code, asked.map_day) or None for code, area in areas().items() if area.province != code}
-    return {"mapped": list(found), "keys": list(found.values())}
+    communes, keys = _lying(asked.by, asked.map_day)
+    return {"mapped": communes, "keys": keys}
+
+
+@lru_cache(64)
+def _lying(by: str, day: date) -> tuple[list[str], list[str | None]]:
+    """Today's communes, and the unit or province that each lay in on the old map of a day."""
+    lies = old_unit_on if by == "unit" else province_on
+    communes = [code for code, area in areas().items() if area.province != code]
+    return communes, [lies(code, day) or None for code in communes]
 
 
 def groups() -> Mapping[str, str]:

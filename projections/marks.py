@@ -113,6 +113,7 @@ class Marks(ReadModel):
             amount bigint, illustrative boolean NOT NULL, PRIMARY KEY (position, number)
         );
         CREATE INDEX {i1} ON {table} (what, province, begins);
+        CREATE INDEX {i3} ON {table} (area, what, begins);
         CREATE INDEX {i2} ON {table} (product_id) WHERE replaced = 4611686018427387904;
     """
 

@@ -348,6 +348,11 @@ def test_what_each_board_tells_of_a_few_products(service: Service) -> None:
         "expired": 1,
         "date-missing": 1,
     }
+    for status, part in (("valid", "beyond"), ("expired", "expired"), ("date-missing", "date-missing")):
+        held = service.get(f"/v1/certificates?status={status}", READER).json()["certificates"]
+        (counted,) = [row for row in ask(service, "expiring")["total"] if row["part"] == part]
+        drilled = service.get(counted["drill"], READER).json()["marks"]
+        assert [m["product_id"] for m in drilled] == [c["product"]["product_id"] for c in held], part
     assert {r["part"]: r["count"] for r in ask(service, "funnel?cycle=2026")["rows"]} == {
         "identified": 2,
         "registered": 0,

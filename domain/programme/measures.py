@@ -26,6 +26,7 @@ What = Literal[
     "rated",
     "refused",
     "certified",
+    "undated",
     "expired",
     "listed",
     "fair",
