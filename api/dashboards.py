@@ -3,10 +3,11 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from uuid import UUID
 
 from anyio import to_thread
@@ -161,9 +162,13 @@ def _accepted(request: Request) -> Format:
 
 
 def _tag(request: Request, actor: Actor, at: AsOf, position: int, map_day: date) -> int:
-    """Everything that an answer depends on, as a number that an entity tag may be."""
+    """Everything that an answer depends on, as a number that an entity tag may be.
+
+    Whose a product is, and the names in rows, are of the newest fact, whatever ``known`` is.
+    """
     scope = Scope.of(actor)
-    whose = (scope.area, scope.producer, position if scope.producer is not None else 0)
+    newest = position if scope.producer is not None or request.url.path.endswith("/marks") else 0
+    whose = (scope.area, scope.producer, newest)
     told = (
         request.url.path,
         sorted(request.query_params.multi_items()),
@@ -185,9 +190,9 @@ async def dashboard(request: Request, asked: Annotated[Question, Depends(questio
         return Response(None, 304, asked.headers)
     async with request.app.state.pool.connection() as connection:
         found = await numbers(connection, asked.asked, asked.scope)
-    rows = [_row(asked, number) for number in found if number.key is not None]
+    rows = _rows(asked, [number for number in found if number.key is not None])
     totals = {number.part: number for number in found if number.key is None}
-    total = [_row(asked, totals.get(part, Number(part, None, 0, None, 0))) for part in asked.board.parts]
+    total = _rows(asked, [totals.get(part, Number(part, None, 0, None, 0)) for part in asked.board.parts])
     document = {
         "dashboard": asked.asked.board,
         **_words(asked.board),
@@ -246,21 +251,26 @@ async def dashboard_marks(
     return await _answer(asked, document, COLUMNS, marks)
 
 
-def _row(asked: Question, number: Number) -> dict[str, Any]:
-    part = asked.board.parts[number.part]
-    query = asked.query | {"part": number.part} | ({"key": number.key} if number.key is not None else {})
-    return {
-        "key": number.key,
-        "name": name_of(asked.asked.by, number.key, asked.asked.map_day) if number.key is not None else "",
-        "part": number.part,
-        "part_name": part.vi.format(**window()),
-        "part_name_en": part.en.format(**window()),
-        "count": number.count,
-        "amount": number.amount,
-        "unit": part.unit or None,
-        "illustrative": number.illustrative,
-        "drill": f"/v1/dashboards/{asked.asked.board}/marks?{urlencode(query)}",
-    }
+def _rows(asked: Question, found: Iterable[Number]) -> list[dict[str, Any]]:
+    """Numbers as rows, each with the address of what it counts."""
+    path, days = f"/v1/dashboards/{asked.asked.board}/marks?{urlencode(asked.query)}", window()
+    names = {name: (part.vi.format(**days), part.en.format(**days)) for name, part in asked.board.parts.items()}
+    return [
+        {
+            "key": number.key,
+            "name": name_of(asked.asked.by, number.key, asked.asked.map_day) if number.key is not None else "",
+            "part": number.part,
+            "part_name": names[number.part][0],
+            "part_name_en": names[number.part][1],
+            "count": number.count,
+            "amount": number.amount,
+            "unit": asked.board.parts[number.part].unit or None,
+            "illustrative": number.illustrative,
+            "drill": f"{path}&part={number.part}"
+            + (f"&key={quote_plus(number.key)}" if number.key is not None else ""),
+        }
+        for number in found
+    ]
 
 
 def _words(board: Board) -> dict[str, str]:
@@ -301,12 +311,10 @@ def _next(document: Mapping[str, Any]) -> dict[str, Any]:
 def _place(after: str | None) -> tuple[UUID, int, int]:
     if after is None:
         return (UUID(int=0), -1, -1)
-    found = _AFTER.match(after)
-    try:
-        assert found is not None
-        return UUID(found[1]), int(found[2]), int(found[3])
-    except (AssertionError, ValueError):
-        raise _refused("after", "Con trỏ trang không hợp lệ", "The cursor is not one of ours") from None
+    if found := _AFTER.match(after):
+        with suppress(ValueError):
+            return UUID(found[1]), int(found[2]), int(found[3])
+    raise _refused("after", "Con trỏ trang không hợp lệ", "The cursor is not one of ours")
 
 
 def _refused(field: str, vi: str, en: str) -> Problem:

@@ -437,7 +437,12 @@ def test_an_answer_that_is_held_is_not_sent_again_until_something_changes(servic
     position = service.give(None, "identify-product", COMMUNE, body).json()["position"]
     service.seen(path, position, READER)
     assert service.get(path, READER, **{"If-None-Match": tag}).status_code == 200
-    assert service.get(drill, READER, **{"If-None-Match": held}).status_code == 304, "of a position that stays"
+    assert service.get(drill, READER, **{"If-None-Match": held}).status_code == 200, "names are of today"
+    pinned = f"{path}&known=position:{position}"
+    tag = service.get(pinned, READER).headers["etag"]
+    body["product_name"] = "Chè khác nữa"
+    service.seen(path, service.give(None, "identify-product", COMMUNE, body).json()["position"], READER)
+    assert service.get(pinned, READER, **{"If-None-Match": tag}).status_code == 304, "of a position that stays"
 
 
 @pytest.mark.parametrize(
