@@ -38,7 +38,7 @@ TYPES: dict[str, str] = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-Name = Annotated[str, Path(pattern=r"^[a-z]{1,20}$", description="stars, funnel, expiring, promotion or lateness")]
+Name = Annotated[str, Path(json_schema_extra={"enum": list(BOARDS)})]
 Area = Annotated[
     str,
     StringConstraints(pattern=r"^(VN|[0-9]{2}|[0-9]{2}-[0-9]{3}|[0-9]{5})$"),
