@@ -7,7 +7,18 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from api import councils, history, integrators, package, personal_data, personnel, programmes, radar, supervisors
+from api import (
+    councils,
+    dashboards,
+    history,
+    integrators,
+    package,
+    personal_data,
+    personnel,
+    programmes,
+    radar,
+    supervisors,
+)
 from api.commands import OPENING, path_of
 from api.examples import EXAMPLES
 from api.problems import PROBLEMS
@@ -141,7 +152,18 @@ _IF_NONE_MATCH = {
 _VERSION_HEADERS = {"ETag": {"schema": {"type": "string"}}, "X-Position": {"schema": {"type": "integer"}}}
 _WAITING = frozenset(
     route.path
-    for part in (supervisors, history, radar, councils, programmes, integrators, package, personal_data, personnel)
+    for part in (
+        supervisors,
+        history,
+        radar,
+        councils,
+        programmes,
+        dashboards,
+        integrators,
+        package,
+        personal_data,
+        personnel,
+    )
     for route in part.router.routes
     if isinstance(route, APIRoute) and any(d.dependency is supervisors.fresh for d in route.dependencies)
 )
@@ -155,6 +177,8 @@ NOT_JSON = {
     "/v1/products/{product_id}/package": "application/zip",
 }
 """Routes that answer with something else than JSON."""
+DASHBOARDS = ("/v1/dashboards/{name}", "/v1/dashboards/{name}/marks")
+"""Routes that answer with JSON or a table."""
 _CONVERTER = re.compile(r":\w+}")
 """How a route says that a parameter may hold slashes; OpenAPI does not say it."""
 
@@ -190,10 +214,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             _route(method, path, operation, table[f"{method.upper()} {path}"])
-    one = found["paths"]["/v1/products/{product_id}"]["get"]
-    one["parameters"].append(_IF_NONE_MATCH)
-    one["responses"]["200"]["headers"] = _VERSION_HEADERS
-    one["responses"]["304"] = {"description": "Unchanged", "headers": _VERSION_HEADERS}
+    for path in ("/v1/products/{product_id}", *DASHBOARDS):
+        one = found["paths"][path]["get"]
+        one["parameters"].append(_IF_NONE_MATCH)
+        one["responses"]["200"]["headers"] = _VERSION_HEADERS
+        one["responses"]["304"] = {"description": "Unchanged", "headers": _VERSION_HEADERS}
+    for path in DASHBOARDS:
+        content = found["paths"][path]["get"]["responses"]["200"]["content"]
+        content |= {kind: {"schema": {"type": "string"}} for kind in dashboards.TYPES.values() if kind not in content}
     found["paths"]["/v1/products/{product_id}/what-if"]["get"]["responses"] |= _problems(409)
     for path, kind in NOT_JSON.items():
         schema = {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}

@@ -107,7 +107,7 @@ COLUMNS: dict[str, LiteralString] = {
 _NAMES = [field.name for field in fields(Mark)]
 _OPTIONAL = ("ends", "cycle", "group_code", "stars", "level", "kind", "subject", "amount")
 _OF_THE_FACT = ("version", "day", "begins", "kind", "subject", "area", "cycle", "group_code", "illustrative")
-RATINGS = ("rated", "rated-in-year", "certified")
+RATINGS = ("rated", "rated-in-year", "certified", "undated")
 ONLY_WITH_AMOUNT = ("profit", "profit-before")
 """Marks that are not there where no amount is told."""
 OF_STARS = ("guided", "supported")
@@ -118,7 +118,7 @@ class Marks(ReadModel):
     """Writes the rows."""
 
     name = "marks"
-    version = 1
+    version = 3
     ddl: ClassVar[LiteralString] = """
         CREATE TABLE {table} (
             position bigint NOT NULL, number int NOT NULL, product_id uuid NOT NULL, version bigint NOT NULL,
@@ -127,6 +127,7 @@ class Marks(ReadModel):
             subject text, amount bigint, illustrative boolean NOT NULL, PRIMARY KEY (position, number)
         );
         CREATE INDEX {i1} ON {table} (what, begins);
+        CREATE INDEX {i3} ON {table} (area, what, begins);
         CREATE INDEX {i2} ON {table} (product_id) WHERE replaced = 4611686018427387904;
     """
 
@@ -214,10 +215,11 @@ class Book:
                 decision = f"{fact.decision_number} ({fact.year})"
                 first = fact.decided_on or date(fact.year, 1, 1)
                 self._rate(decision, fact.stars, fact.level, first, fact.valid_to, of_year=fact.decided_on is None)
+                self._rate_undated(fact, on)
             case c.CertificateExtended():
                 self._extend(_day_after(fact.until))
             case c.CertificateSuspended() | c.CertificateRevoked():
-                self._end(on)
+                self._end(on, "revoked" if isinstance(fact, c.CertificateRevoked) else "suspended")
             case c.SuspensionLifted():
                 self._lift(self._state.certificate)
             case f.EcommerceDelisted():
@@ -328,8 +330,10 @@ class Book:
         The same decision entered again is told as it was entered last. ``of_year``: no more than its year is known: it
         comes before others of that year, is in no span of days, and nobody knows that it holds.
         """
-        for mark in self._standing():
-            if mark.what in RATINGS and mark.subject == decision:
+        ratings = [mark for mark in self._standing() if mark.what in RATINGS]
+        before = {mark.version for mark in ratings if mark.subject == decision}
+        for mark in ratings:
+            if mark.version in before:
                 self._strike(mark)
         what = "rated-in-year" if of_year else "rated"
         self._add(what, begins=first, stars=stars, level=level, subject=decision)
@@ -342,7 +346,7 @@ class Book:
                 ends = _earlier(ends, mark.begins)
             elif mark.ends is None or mark.ends > first:
                 self._change(mark, ends=first)
-        self._add("certified", begins=first, ends=ends, stars=stars, level=level, subject=decision)
+        self._add("certified", begins=first, ends=ends, stars=stars, level=level, subject=str(first.year))
 
     def _order_ratings(self) -> None:
         """Whether each is new, an upgrade or a renewal follows from the one before it."""
@@ -354,6 +358,12 @@ class Book:
                 self._kind(mark, kind)
             before = mark
 
+    def _rate_undated(self, fact: c.RecognitionRecorded, on: date) -> None:
+        """A certificate of which a day is missing: it holds on no day, but is known by the end of its year."""
+        if fact.decided_on is None or fact.valid_to is None:
+            begins = min(fact.decided_on or date(fact.year, 12, 31), on)
+            self._add("undated", begins=begins, stars=fact.stars, level=fact.level, subject=str(fact.year))
+
     def _kind(self, mark: Mark, kind: str) -> None:
         assert self._at is not None
         if mark.position == self._at.position and mark in self.new:
@@ -362,22 +372,23 @@ class Book:
             self._change(mark, kind=kind)
 
     def _extend(self, day: date | None) -> None:
-        if latest := self._latest():
+        if latest := self._latest("certified"):
             longer = latest.ends is None or day is None or day > latest.ends
             self._change(latest, ends=day if longer and latest.ends is not None else latest.ends)
 
-    def _end(self, day: date) -> None:
-        if latest := self._latest():
-            self._change(latest, ends=_earlier(latest.ends, day))
+    def _end(self, day: date, why: str) -> None:
+        """The certificate ends before its time: ``kind`` says why, None of one that runs out."""
+        for latest in filter(None, (self._latest("certified"), self._latest("undated"))):
+            self._change(latest, ends=_earlier(latest.ends, day), kind=why)
 
     def _lift(self, held: Certificate | None) -> None:
         if held is not None and held.last_day is not None:
-            before = self._latest()
-            subject = before.subject if before else None
-            self._add("certified", stars=held.stars, level=held.level, ends=_day_after(held.last_day), subject=subject)
+            before, ends = self._latest("certified"), _day_after(held.last_day)
+            of_it = {"version": before.version} if before else {}
+            self._add("certified", stars=held.stars, level=held.level, ends=ends, subject=str(held.year), **of_it)
 
-    def _latest(self) -> Mark | None:
-        return max(self._standing("certified"), key=lambda mark: (mark.begins, mark.position), default=None)
+    def _latest(self, what: str) -> Mark | None:
+        return max(self._standing(what), key=lambda mark: (mark.begins, mark.position), default=None)
 
     # ── Activities of a programme ───────────────────────────────────────────────────────────────
 

@@ -83,6 +83,18 @@ CHANNEL: dict[str, tuple[str, str]] = {
     "export": ("xuất khẩu", "export"),
     "tourism": ("du lịch", "tourism"),
 }
+ENTITY: dict[str, tuple[str, str]] = {
+    "cooperative": ("hợp tác xã", "cooperative"),
+    "cooperative-group": ("tổ hợp tác", "cooperative group"),
+    "small-medium-enterprise": ("doanh nghiệp nhỏ và vừa", "small or medium enterprise"),
+    "large-enterprise": ("doanh nghiệp lớn", "large enterprise"),
+    "farm": ("trang trại", "farm"),
+    "household": ("hộ có đăng ký kinh doanh", "registered household"),
+    "association": ("hội", "association"),
+    "federation": ("hiệp hội", "federation"),
+    "operating-centre": ("trung tâm điều hành", "operating centre"),
+    "equivalent-body": ("tổ chức tương đương", "equivalent body"),
+}
 LEVEL: dict[str, tuple[str, str]] = {
     "commune": ("cấp xã", "the commune"),
     "district": ("cấp huyện", "the district"),

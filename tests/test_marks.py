@@ -286,6 +286,38 @@ def test_rebuilt_is_live_also_after_corrections(own_database: str, page: int) ->
     teller.journal.close()
 
 
+def certificate_marks(*facts: tuple[Any, str]) -> list[Mark]:
+    """Of a product taken over from a register, to which things happen on their days."""
+    pool = todays_stream()
+    entered = next(x for x in pool if isinstance(x.fact, c.EnteredFromRegister))
+    told = [Recorded(PRODUCT, 1, entered.envelope, 1)]
+    for version, (fact, on) in enumerate(facts, 2):
+        e = entered.envelope.model_copy(update={"data": fact, "effective_on": date.fromisoformat(on)})
+        told.append(Recorded(PRODUCT, version, e, version))
+    return marks_of(told)
+
+
+def test_a_certificate_that_ends_before_its_time_says_why_and_one_without_a_day_is_known_by_the_end_of_its_year() -> (
+    None
+):
+    facts = todays_stream()
+    pattern = next(x.fact for x in facts if isinstance(x.fact, c.RecognitionRecorded))
+    (suspended,) = [x.fact for x in facts if isinstance(x.fact, c.CertificateSuspended)][:1]
+    (revoked,) = [x.fact for x in facts if isinstance(x.fact, c.CertificateRevoked)][:1]
+    days = {"year": 2024, "decided_on": date(2024, 11, 15), "valid_to": date(2027, 11, 14)}
+    dated = pattern.model_copy(update=days)
+    undated = pattern.model_copy(update={"year": 2023, "decided_on": None, "valid_to": None})
+
+    marks = certificate_marks((undated, "2025-01-02"), (dated, "2025-01-02"), (suspended, "2025-03-01"))
+    (one,) = standing(marks, "certified", 4)
+    assert (one.begins, one.ends, one.kind, one.subject) == (date(2024, 11, 15), date(2025, 3, 1), "suspended", "2024")
+    (other,) = standing(marks, "undated", 3)
+    assert (other.begins, other.ends, other.kind, other.subject) == (date(2023, 12, 31), None, None, "2023")
+
+    marks = certificate_marks((undated, "2025-01-02"), (revoked, "2025-03-01"))
+    assert [(m.ends, m.kind) for m in standing(marks, "undated", 3)] == [(date(2025, 3, 1), "revoked")]
+
+
 # ── Activities ────────────────────────────────────────────────────────────────────────────────
 
 

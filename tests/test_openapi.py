@@ -77,6 +77,8 @@ READS = (
     "/v1/programmes/{programme_id}/progress",
     "/v1/programmes/{programme_id}/targets/{code}/marks",
     "/v1/programmes/{programme_id}/trail",
+    "/v1/dashboards/{name}",
+    "/v1/dashboards/{name}/marks",
     "/v1/events",
     "/v1/certificates",
     "/v1/me",
@@ -109,6 +111,7 @@ SCOPED = {
     "/v1/programmes": "products:read",
     "/v1/programmes/{programme_id}": "products:read",
     "/v1/programmes/{programme_id}/progress": "products:read",
+    "/v1/dashboards/{name}": "products:read",
     "/v1/events": "events:read",
     "/v1/certificates": "certificates:read",
 }

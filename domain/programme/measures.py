@@ -27,6 +27,7 @@ What = Literal[
     "rated-in-year",
     "refused",
     "certified",
+    "undated",
     "expired",
     "listed",
     "fair",
