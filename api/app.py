@@ -22,6 +22,7 @@ from api import (
     openid,
     operations,
     package,
+    pages,
     personal_data,
     personnel,
     personnel_accounts,
@@ -159,7 +160,7 @@ def create_app(
         log,
         operations,
     )
-    for part in (*parts, login, oauth, access, openid, personnel, personnel_accounts):
+    for part in (*parts, login, oauth, access, pages, openid, personnel, personnel_accounts):
         app.include_router(part.router)
     install(app)
     describe(app)
