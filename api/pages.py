@@ -6,6 +6,7 @@ Each reads what its counterpart under /v1 reads, in the same role; Vietnamese, o
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from fractions import Fraction
+from itertools import groupby
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -305,9 +306,18 @@ async def product(
         steps=[_step(number, names, row, shown) for number, names in STEP_NAMES.items()],
         open_tasks=[task for task in row["tasks"] if not task["opens_on"] or task["opens_on"] <= str(today(request))],
         later=[task for task in row["tasks"] if task["opens_on"] and task["opens_on"] > str(today(request))],
-        trail=shown,
+        trail=_by_step(shown),
         next=shown[-1]["version"] if len(trail) > TRAIL_PAGE else None,
     )
+
+
+def _by_step(trail: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trail in its order, in parts of one step each; the first part of a step is what the step leads to."""
+    parts, named = [], set[int]()
+    for step, facts in groupby(trail, lambda entry: entry["step"]):
+        parts.append({"step": step, "id": f"step-{step}" if step and step not in named else None, "facts": list(facts)})
+        named.add(step)
+    return parts
 
 
 def _step(number: int, names: tuple[str, str], row: dict[str, Any], trail: Sequence[dict[str, Any]]) -> dict[str, Any]:
