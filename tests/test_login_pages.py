@@ -170,6 +170,7 @@ def test_a_one_time_password_leads_to_its_change_before_anything_else(
 
     assert onto(browser.log_in(who, onto="/v1/worklist")) == "/account/password"
     assert onto(browser.client.get("/account")) == "/account/password"
+    assert onto(browser.client.get("/home")) == "/account"
     form = browser.page("/account/password").fields
     assert onto(browser.send("/account/totp", {"csrf": form["csrf"], "step": "begin"})) == "/account/password"
     before = browser.token

@@ -35,6 +35,7 @@ CLERK = Actor(person="officer of Cao Sơn", office="UBND xã Cao Sơn", role=Rol
 ALSO = CLERK.model_copy(update={"role": Role.SUPERVISOR, "area": "48", "office": "Thanh tra"})
 PLANNER = Actor(person="officer of Đà Nẵng", office="VPĐP Đà Nẵng", role=Role.PROVINCE_OFFICER, area="48")
 COMMUNE = Actor(person="officer of Hội An", office="UBND phường", role=Role.COMMUNE_OFFICER, area="20413")
+NEIGHBOUR = Actor(person="officer of a neighbour", office="UBND", role=Role.COMMUNE_OFFICER, area="20197")
 PRODUCER = Actor(person="producer", office="HTX", role=Role.PRODUCER, area="20413", producer="HKD-1")
 ADMINISTRATOR = Actor(person="administrator", office="VPĐP", role=Role.ADMINISTRATOR, area="25")
 PLAN = plans()["quang-nam-2022"]
@@ -51,7 +52,7 @@ def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running = Service(tmp_path_factory.mktemp("pages"), database, command, actors=()).start()
     try:
         printed_accounts(running)
-        running.actors = [OFFICER, CLERK, PLANNER, COMMUNE, PRODUCER, ADMINISTRATOR]
+        running.actors = [OFFICER, CLERK, PLANNER, COMMUNE, NEIGHBOUR, PRODUCER, ADMINISTRATOR]
         running.let_in()
         journal = Journal(database, pool_size=1)
         journal.append([recorded(person_id(ALSO.person), 3, facts_of(ALSO)[1], ALSO.area)], Beside())
@@ -209,6 +210,11 @@ def test_a_figure_leads_to_its_marks_and_they_to_their_products(service: Service
     fairs = unescape(shown(service, f"/plans/{programme}/targets/fairs", PLANNER))
     assert fairs.count("Hoạt động của kế hoạch") == 2
     assert "Hội chợ 1" in fairs
+    # A neighbour sees that something was counted, as by the API, and neither what it is called nor what was done.
+    elsewhere = shown(service, f"/plans/{programme}/targets/new-producers-trained", NEIGHBOUR, part="over")
+    assert "Sản phẩm ngoài phạm vi của bạn" in unescape(elsewhere)
+    assert "&lt;b&gt;x" not in elsewhere
+    assert product not in elsewhere
     # A producer reads the plan and not the facts behind it.
     assert f"/plans/{programme}/targets/" not in shown(service, f"/plans/{programme}", PRODUCER)
     shown(service, f"/plans/{programme}/targets/fairs", PRODUCER, 403)
