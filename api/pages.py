@@ -297,15 +297,16 @@ async def product(
         if row is None:
             raise no_such_product()
         trail = await trail_of(connection, product_id, after, TRAIL_PAGE + 1)
-    shown = trail[:TRAIL_PAGE]
+    shown, on = trail[:TRAIL_PAGE], today(request).isoformat()
     return work(
         request,
         "product.html",
         actor,
         product=row,
         steps=[_step(number, names, row, shown) for number, names in STEP_NAMES.items()],
-        open_tasks=[task for task in row["tasks"] if not task["opens_on"] or task["opens_on"] <= str(today(request))],
-        later=[task for task in row["tasks"] if task["opens_on"] and task["opens_on"] > str(today(request))],
+        on=on,
+        awaited=[task for task in row["tasks"] if not task["opens_on"] or task["opens_on"] <= on],
+        later=[task for task in row["tasks"] if task["opens_on"] and task["opens_on"] > on],
         trail=_by_step(shown),
         next=shown[-1]["version"] if len(trail) > TRAIL_PAGE else None,
     )

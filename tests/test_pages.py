@@ -237,6 +237,7 @@ def test_what_somebody_wrote_is_text(service: Service, product: str) -> None:
     for path in (f"/products/{product}", "/search?q=x", "/home"):
         told = shown(service, path, COMMUNE)
         assert HOSTILE not in told
+    assert '<span class="left alarm">trễ' in shown(service, f"/products/{product}", COMMUNE)
     assert '<h1 lang="vi">&lt;b&gt;x&lt;/b&gt;</h1>' in shown(service, f"/products/{product}", COMMUNE)
     assert 'value="&#34;&gt;&lt;i&gt;"' in shown(service, "/search", COMMUNE, q='"><i>')
 
