@@ -19,7 +19,7 @@ from markupsafe import Markup
 from api.forms import Cookies, address_of, csrf_problem, form_of, local_path, refuse_foreign, same
 from api.identity import identify_limited, unauthenticated
 from api.problems import PROBLEMS, Problem, refusal_problem
-from api.web import SAFE_HEADERS, page, style_sheet
+from api.web import SAFE_HEADERS, page, static
 from application.access.accounts import Accounts, Enrolment
 from application.access.sessions import Opened, Proof, Session, Sessions
 from domain.refusals import Refusal
@@ -43,14 +43,19 @@ def shown(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except (Problem, Refusal) as error:
-            problem = as_problem(error)
-        if problem.code == "unauthenticated":
-            wanted = request.url.path if request.method in ("GET", "HEAD") else "/account"
-            return onward(f"/login?next={quote(wanted)}")
-        status, vi, en = PROBLEMS[problem.code]
-        return page("problem.html", status, problem.headers, problem=problem, heading_vi=vi, heading_en=en)
+            return problem_page(request, as_problem(error))
 
     return answered
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """A problem as a page; who is not logged in is led to the login and back to what he asked for."""
+    if problem.code == "unauthenticated":
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        wanted = asked if request.method in ("GET", "HEAD") else "/account"
+        return onward(f"/login?next={quote(wanted)}")
+    status, vi, en = PROBLEMS[problem.code]
+    return page("problem.html", status, problem.headers, problem=problem, heading_vi=vi, heading_en=en)
 
 
 def as_problem(error: Problem | Refusal) -> Problem:
@@ -286,10 +291,17 @@ async def prove(request: Request) -> Response:
     return entered(request, opened, onto)
 
 
+_KEPT = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
+
+
 async def pages_css(_: Request) -> Response:
     """The style sheet of the pages."""
-    headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
-    return Response(style_sheet(), 200, headers, "text/css")
+    return Response(static("pages.css"), 200, _KEPT, "text/css")
+
+
+async def icon(_: Request) -> Response:
+    """The sign of the pages in a browser's tab."""
+    return Response(static("icon.svg"), 200, _KEPT, "image/svg+xml")
 
 
 for _path, _handler, _method in (
@@ -306,3 +318,4 @@ for _path, _handler, _method in (
 ):
     router.add_route(_path, shown(_handler), methods=[_method], include_in_schema=False)
 router.add_route("/web/pages.css", pages_css, methods=["GET"], include_in_schema=False)
+router.add_route("/web/icon.svg", icon, methods=["GET"], include_in_schema=False)

@@ -23,6 +23,7 @@ from api import (
     openid,
     operations,
     package,
+    pages,
     personal_data,
     personnel,
     personnel_accounts,
@@ -161,7 +162,7 @@ def create_app(
         log,
         operations,
     )
-    for part in (*parts, login, oauth, access, openid, personnel, personnel_accounts):
+    for part in (*parts, login, oauth, access, pages, openid, personnel, personnel_accounts):
         app.include_router(part.router)
     install(app)
     describe(app)

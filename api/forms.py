@@ -57,7 +57,7 @@ async def form_of(request: Request) -> dict[str, str]:
     return fields
 
 
-def local_path(given: str, otherwise: str = "/account") -> str:
+def local_path(given: str, otherwise: str = "/home") -> str:
     """The path to go on to, if it is one of this service; anything that might lead elsewhere is not."""
     return given if is_local_path(given) else otherwise
 
@@ -87,6 +87,16 @@ class Cookies:
     def before(self) -> str:
         """What the login form must repeat, before there is a session."""
         return f"{self.session}-login"
+
+    @property
+    def language(self) -> str:
+        """The language that pages are read in."""
+        return f"{self.session}-language"
+
+    @property
+    def role(self) -> str:
+        """The assignment or delegation that pages are read in."""
+        return f"{self.session}-role"
 
     def put(self, response: Response, name: str, value: str) -> None:
         """Set a cookie that no script reads and no foreign page sends along with a form."""

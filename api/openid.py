@@ -103,7 +103,7 @@ Door = Annotated[OpenIDDoor, Depends(door)]
 async def begin(
     request: Request,
     at: Door,
-    next_path: Annotated[str, Query(alias="next", max_length=500)] = "/",
+    next_path: Annotated[str, Query(alias="next", max_length=500)] = "/home",
     step_up: Annotated[bool, Query()] = False,
 ) -> Response:
     """Send the browser to the provider; ``next``: our path to come back to; ``step_up``: authenticate afresh."""
@@ -133,7 +133,7 @@ async def callback(request: Request, at: Door) -> Response:
         logins = OpenIDLogins(request.app.state.pool, request.app.state.clock)
         taken = await logins.take(answer["state"], at.browser_of(request))
         login = await _proven(request, at, answer, taken)
-        response = RedirectResponse(taken.next_path if is_local_path(taken.next_path) else "/", 303)
+        response = RedirectResponse(taken.next_path if is_local_path(taken.next_path) else "/home", 303)
         await at.opening(request, response, login)
     except Problem as problem:
         return _private(told(request, problem))

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from api.problems import PROBLEMS, Problem, database_away
+from api.web import page
 from projections.engine import health_of
 
 router = APIRouter(tags=["operations"])
@@ -24,11 +25,14 @@ UNSIGNED = Gauge("ocop_log_unsigned_facts", "Facts that no signed checkpoint cov
 WAITING = Gauge("ocop_commands_waiting", "Commands waiting for the writer")
 
 
-@router.get("/")
-async def doors() -> dict[str, str]:
-    """Where to go from here."""
+@router.get("/", response_model=dict[str, str])
+async def doors(request: Request) -> Any:
+    """Where to go from here; a browser gets a page."""
+    if "text/html" in request.headers.get("accept", ""):
+        return page("doors.html", headers={"Vary": "Accept"}, problem=None)
     return {
         "service": "ocop",
+        "pages": "/home",
         "api": "/docs",
         "openapi": "/openapi.json",
         "commands": "/v1/commands",

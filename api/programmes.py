@@ -168,6 +168,8 @@ async def target_marks(
     newest = found.marks[-1] if len(found.marks) == limit else None
     return {
         "code": code,
+        "title": target.title,
+        "measure": target.measure,
         "part": part,
         "first": first,
         "last": last,
@@ -238,6 +240,9 @@ def _progress(told: Told, current: bool) -> dict[str, Any]:
         "unit_en": told.measure.unit_en,
         "wanted": vi,
         "wanted_en": en,
+        "compare": version.target.compare,
+        "amount": version.target.amount,
+        "most": version.target.most,
         "first": told.span.first,
         "due": told.span.last,
         "standing": told.standing,

@@ -1,7 +1,8 @@
 """What a caller may do: the powers a person holds today, and the decision table's word on every route.
 
 ``api/identity.py`` says who calls. A person with several roles names one in the header X-Acting-As (the id of an
-assignment or a delegation); without it the first that the route or the command is for is taken, never a delegation.
+assignment or a delegation), on a page by its choice there; without one the first that the route or the command is for
+is taken, never a delegation.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ async def standing_of(request: Request) -> Standing:
     identity = await identify(request)
     directory: Directory = request.app.state.directory
     held = await directory.powers(identity.person, legal_date(request.app.state.clock()))
-    named = request.headers.get(ACTING_AS)
+    named = request.headers.get(ACTING_AS) or getattr(request.state, "acting_as", None)
     if named is None:
         powers = [power for power in held if power.actor.delegator is None]
     else:

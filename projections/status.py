@@ -150,6 +150,14 @@ async def product_status(
     return shown(row, today) if row else None
 
 
+async def names_of(connection: AsyncConnection[Any], scope: Scope, products: Sequence[UUID]) -> dict[UUID, str]:
+    """Names of those of some products that the reader may see."""
+    condition, params = scope.where()
+    query: LiteralString = "SELECT product_id, name FROM read.status WHERE product_id = ANY(%(ids)s) AND " + condition
+    rows = await (await connection.execute(query, {**params, "ids": list(products)})).fetchall()
+    return dict(rows)
+
+
 def shown(row: dict[str, Any], today: date) -> dict[str, Any]:
     """A row as readers see it on a day."""
     step, phase = Step(row["step"]), Phase(row["phase"])

@@ -82,6 +82,13 @@ class Trail(ReadModel):
         put(cursor, table, COLUMNS, rows)
 
 
+async def sentences_at(connection: AsyncConnection[Any], positions: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The sentences of the facts at some positions, by position."""
+    query: LiteralString = "SELECT position, vi, en FROM read.trail WHERE position = ANY(%(positions)s)"
+    rows = await (await connection.execute(query, {"positions": list(positions)})).fetchall()
+    return {position: {"vi": vi, "en": en} for position, vi, en in rows}
+
+
 async def trail_of(
     connection: AsyncConnection[Any],
     product_id: UUID,

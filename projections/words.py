@@ -108,6 +108,13 @@ KIND: dict[str, tuple[str, str]] = {
 }
 
 
+STANDING: dict[str, tuple[str, str]] = {
+    "reached": ("Đạt", "Reached"),
+    "not-reached": ("Chưa đạt", "Not reached"),
+    "running": ("Đang thực hiện", "Under way"),
+    "not-begun": ("Chưa bắt đầu", "Not begun"),
+    "cannot-be-told": ("Chưa có số liệu", "No figures yet"),
+}
 CONFLICT: dict[str, tuple[str, str]] = {
     "own-product": ("sản phẩm của chính mình", "own product"),
     "employer": ("sản phẩm của nơi làm việc", "the employer's product"),

@@ -151,7 +151,7 @@ def verified(service: Service) -> float:
 def test_an_official_logs_in_sees_himself_and_logs_out(browser: Browser, official: Person) -> None:
     assert onto(browser.client.get("/account")) == "/login?next=/account"
 
-    assert onto(browser.log_in(official)) == "/account"
+    assert onto(browser.log_in(official)) == "/home"
 
     shown = browser.page("/account")
     assert official.login in shown.text
@@ -170,6 +170,7 @@ def test_a_one_time_password_leads_to_its_change_before_anything_else(
 
     assert onto(browser.log_in(who, onto="/v1/worklist")) == "/account/password"
     assert onto(browser.client.get("/account")) == "/account/password"
+    assert onto(browser.client.get("/home")) == "/account"
     form = browser.page("/account/password").fields
     assert onto(browser.send("/account/totp", {"csrf": form["csrf"], "step": "begin"})) == "/account/password"
     before = browser.token
@@ -332,7 +333,7 @@ def test_a_token_from_before_the_login_is_not_the_session_after(
         form = browser.page("/login").fields
         data = form | {"login": official.login, "password": official.password}
         answer = browser.client.post("/login", data=data)
-        assert onto(answer) == "/account"
+        assert onto(answer) == "/home"
         fresh = re.search(r"ocop=([\w-]{43});", answer.headers["set-cookie"])
         assert fresh is not None
         assert fresh[1] != cookie
@@ -404,18 +405,18 @@ FOREIGN = [
 
 @pytest.mark.parametrize("path", FOREIGN)
 def test_a_foreign_path_is_not_gone_on_to(path: str) -> None:
-    assert local_path(path) == "/account"
+    assert local_path(path) == "/home"
 
 
 def test_nor_by_the_pages(browser: Browser, official: Person) -> None:
     for path in ("https://evil.example/", "//evil.example", "/\\evil.example"):
         form = Page(browser.client.get("/login", params={"next": path})).fields
-        assert form["next"] == "/account"
+        assert form["next"] == "/home"
         data = form | {"login": official.login, "password": official.password, "next": path}
-        assert onto(browser.send("/login", data)) == "/account"
+        assert onto(browser.send("/login", data)) == "/home"
         shown = Page(browser.client.get("/account/prove", params={"next": path})).fields
         data = shown | {"password": official.password, "next": path}
-        assert onto(browser.send("/account/prove", data)) == "/account"
+        assert onto(browser.send("/account/prove", data)) == "/home"
 
 
 def test_a_path_of_ours_is_gone_on_to(browser: Browser, official: Person) -> None:

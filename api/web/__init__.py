@@ -51,6 +51,6 @@ def rendered(template: str, /, **values: Any) -> str:
 
 
 @cache
-def style_sheet() -> bytes:
-    """The one style sheet."""
-    return files("api.web").joinpath("static", "pages.css").read_bytes()
+def static(name: str) -> bytes:
+    """A file that pages load: the one style sheet, the icon."""
+    return files("api.web").joinpath("static", name).read_bytes()
