@@ -234,8 +234,10 @@ class Book:
                 self._strike_entry(fact)
 
     def _standing(self, what: str = "") -> list[Mark]:
+        """Marks that still stand, in the order they were made, whatever the page: the next numbers follow it."""
         standing = [*self.stored.values(), *(mark for mark in self.new if mark.replaced == STILL)]
-        return [mark for mark in standing if not what or mark.what == what]
+        chosen = (mark for mark in standing if not what or mark.what == what)
+        return sorted(chosen, key=lambda mark: (mark.position, mark.number))
 
     def _add(self, what: str, **given: Any) -> None:
         """A mark of the fact at hand; what is not given is of its envelope and its stream."""

@@ -184,7 +184,8 @@ def test_it_does_not_matter_where_a_page_ends(told: list[Recorded], cut: int) ->
     for recorded, product in states[:cut]:
         first.tell(recorded, product)
     stored = {(m.position, m.number): m for m in first.new}
-    second.stored = {place: m for place, m in stored.items() if m.replaced == STILL}
+    kept = [place for place, m in stored.items() if m.replaced == STILL]
+    second.stored = {place: stored[place] for place in reversed(kept)}  # a table has no order
     for recorded, product in states[cut:]:
         second.tell(recorded, product)
     for place, at in second.replaced.items():
