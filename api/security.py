@@ -39,7 +39,7 @@ async def standing_of(request: Request) -> Standing:
     identity = await identify(request)
     directory: Directory = request.app.state.directory
     held = await directory.powers(identity.person, legal_date(request.app.state.clock()))
-    named = request.headers.get(ACTING_AS) or getattr(request.state, "acting_as", None)
+    named = request.headers.get(ACTING_AS, getattr(request.state, "acting_as", None))
     if named is None:
         powers = [power for power in held if power.actor.delegator is None]
     else:

@@ -40,9 +40,16 @@ LONGEST = ("crash", "two_processes", "walk", "erasure", "numbers", "register_loa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the others as they were."""
+    """The longest files first, the others as they were; and each test under a name of its own.
+
+    Generated tests of one function come with one id between them: workers take those for one test and run the first.
+    """
     order = {f"test_{name}": number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    for item in items:
+        if not item.nodeid.endswith(item.name) and item.parent is not None:
+            item._id = item.parent.id.child(item.name)
+    assert len({item.nodeid for item in items}) == len(items)
 
 
 @pytest.fixture(scope="session")
