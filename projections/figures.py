@@ -21,7 +21,6 @@ ACTIVITIES = ("class", "media", "staff", "apparatus", "organisation", "monitorin
 COUNTED: dict[str, LiteralString] = {
     "product": "count(DISTINCT product_id)",
     "subject": "count(DISTINCT subject)",
-    "area": "count(DISTINCT area)",
     "mark": "count(*)",
     "amount": "coalesce(sum(amount), 0)::bigint",
 }

@@ -31,7 +31,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A target's version in one span, and how it stands. ``units``: of a target asked of each unit, else empty."""
+    """A target's version in one span, and how it stands; ``figure`` None: the span has not begun.
+
+    ``units``: of a target asked of each unit, else empty.
+    """
 
     code: str
     version: TargetVersion
@@ -41,11 +44,6 @@ class Told:
     standing: Standing
     units: tuple[Unit, ...]
     wanted_units: int | None
-
-    @property
-    def current(self) -> bool:
-        """Whether the figure was told: a span that has not begun has none."""
-        return self.figure is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """kill -9 of the service and of PostgreSQL under eight writers: nothing is lost, nothing is doubled.
 
-By default 12 kills of the service, then 12 of PostgreSQL, the service or both; with OCOP_SOAK=1 100 of each.
+By default 20 kills of the service, then 20 of PostgreSQL, the service or both; with OCOP_SOAK=1 100 of each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.load import Load, account, check_read_models_equal_a_rebuild, check_s
 from tests.service import Service
 from tests.test_writer import opened, writer_on
 
-KILLS = 100 if os.environ.get("OCOP_SOAK") else 12
+KILLS = 100 if os.environ.get("OCOP_SOAK") else 20
 BETWEEN = 25
 """Commands acknowledged between two kills, at least."""
 PROJECTOR_ENDS = 8.0

@@ -434,7 +434,6 @@ def counted(  # noqa: C901  # one condition a part of a selection
     by = {
         "product": len({m.product_id for m in kept}),
         "subject": len({m.subject for m in kept if m.subject is not None}),
-        "area": len({m.area for m in kept}),
         "mark": len(kept),
         "amount": sum(m.amount or 0 for m in kept),
     }

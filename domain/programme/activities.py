@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from domain.command import Command, Context, Standing
 from domain.law.areas import province_of_area
 from domain.law.maps import lies_within, name_on
-from domain.programme.commands import ProgrammeCommand, expect_within
+from domain.programme.commands import ProgrammeCommand, as_told, expect_within
 from domain.programme.facts import (
     ApparatusStrengthened,
     Audience,
@@ -47,7 +47,7 @@ class Activity(ProgrammeCommand):
             )
         if area := getattr(self, "area", None):
             expect_within(state, area, "area")
-        return [self.fact(**{name: getattr(self, name) for name in self.fact.model_fields})]
+        return [as_told(self, self.fact)]
 
 
 def _of_entry(programme: Programme, entry: int) -> Standing:

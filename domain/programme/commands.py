@@ -4,7 +4,6 @@ Plans are the area's own: no decision of the centre rules steps 1 to 4 and 6. So
 """
 
 from abc import abstractmethod
-from datetime import date
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -47,6 +46,11 @@ class ProgrammeCommand(Command):
     @abstractmethod
     def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
         """The facts that follow; an empty list when nothing would change. Raises Refusal."""
+
+
+def as_told(command: ProgrammeCommand, fact: type[ProgrammeFact]) -> ProgrammeFact:
+    """The fact whose fields are the command's own."""
+    return fact(**{name: getattr(command, name) for name in fact.model_fields})
 
 
 def expect_within(programme: Programme, area: str, field: str) -> None:
@@ -106,8 +110,7 @@ class IssueProgramme(ProgrammeCommand):
                 f"The map of {self.first.isoformat()} has no area with the code {self.area}.",
                 field="area",
             )
-        fields = {name: getattr(self, name) for name in ProgrammeIssued.model_fields}
-        return [ProgrammeIssued(**fields)]
+        return [as_told(self, ProgrammeIssued)]
 
 
 def _check(target: Target, programme: Programme) -> None:
@@ -207,65 +210,62 @@ class AmendTarget(ProgrammeCommand):
         ]
 
 
-def _expect_free(programme: Programme, code: str) -> None:
-    if code in programme.codes:
-        raise WrongOrder(f"Mã “{code}” đã dùng.", f"The code “{code}” is taken.", field="code")
+class PlanPart(ProgrammeCommand):
+    """Base of what a plan has beside its targets, each under a code that is used once."""
+
+    fact: ClassVar[type[ProgrammeFact]]
+
+    code: Slug
+
+    def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
+        """A code is used once."""
+        if self.code in state.codes:
+            raise WrongOrder(f"Mã “{self.code}” đã dùng.", f"The code “{self.code}” is taken.", field="code")
+        return [as_told(self, self.fact)]
 
 
-def _expect_in_time(programme: Programme, due: date) -> None:
-    if due < programme.first:
-        raise Invalid(
-            "Thời hạn trước khi kế hoạch bắt đầu.", "The deadline lies before the plan begins.", field="deadline.due"
-        )
-
-
-class SetDeadline(ProgrammeCommand):
+class SetDeadline(PlanPart):
     """Set a deadline (quy định thời hạn) of a step and level."""
 
     name = "set-deadline"
     vi = "Quy định thời hạn"
     en = "Set a deadline"
+    fact = DeadlineSet
 
-    code: Slug
     deadline: Deadline
 
     def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
-        """A code is used once."""
-        _expect_free(state, self.code)
-        _expect_in_time(state, self.deadline.due)
-        return [DeadlineSet(code=self.code, deadline=self.deadline)]
+        """Not before the plan begins."""
+        facts = super().decide(state, ctx)
+        if self.deadline.due < state.first:
+            raise Invalid(
+                "Thời hạn trước khi kế hoạch bắt đầu.",
+                "The deadline lies before the plan begins.",
+                field="deadline.due",
+            )
+        return facts
 
 
-class SetPriority(ProgrammeCommand):
+class SetPriority(PlanPart):
     """Say what comes first (xác định ưu tiên): groups of goods, or products by name."""
 
     name = "set-priority"
     vi = "Xác định ưu tiên"
     en = "Set a priority"
+    fact = PrioritySet
 
-    code: Slug
     priority: Priority
 
-    def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
-        """A code is used once."""
-        _expect_free(state, self.code)
-        return [PrioritySet(code=self.code, priority=self.priority)]
 
-
-class AssignTask(ProgrammeCommand):
+class AssignTask(PlanPart):
     """Charge an agency with a task (phân công nhiệm vụ)."""
 
     name = "assign-task"
     vi = "Phân công nhiệm vụ"
     en = "Assign a task"
+    fact = TaskAssigned
 
-    code: Slug
     task: Task
-
-    def decide(self, state: Programme, ctx: Context) -> list[ProgrammeFact]:
-        """A code is used once."""
-        _expect_free(state, self.code)
-        return [TaskAssigned(code=self.code, task=self.task)]
 
 
 COMMANDS: tuple[type[Command], ...] = (IssueProgramme, SetTarget, AmendTarget, SetDeadline, SetPriority, AssignTask)

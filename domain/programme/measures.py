@@ -59,7 +59,7 @@ class Selection(Value):
     stars_from: Stars | None = None
     when: Literal["span", "day", "before"] = "span"
     years_after: int | None = None
-    each: Literal["product", "subject", "area", "mark", "amount"]
+    each: Literal["product", "subject", "mark", "amount"]
 
 
 class Measure(Value):
